@@ -1,0 +1,22 @@
+# find_package first; tools/setup.sh installs what is missing on Debian.
+find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
+find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+
+# Headers that the sources use and the public interface does not show.
+target_include_directories(ca3_build SYSTEM INTERFACE ${RANDOM123_INCLUDE_DIR}
+  $<TARGET_PROPERTY:nlohmann_json::nlohmann_json,INTERFACE_INCLUDE_DIRECTORIES>)
+
+if(CA3_BUILD_CLI)
+  find_package(CLI11 REQUIRED)
+  find_package(PNG REQUIRED)
+endif()
+if(CA3_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+  find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+endif()
+if(CA3_BUILD_BENCH)
+  find_package(benchmark REQUIRED)
+  find_package(dnnl CONFIG REQUIRED)
+endif()

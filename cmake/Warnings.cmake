@@ -1,0 +1,20 @@
+# ca3_warnings: what every target of this project is compiled with; never exported.
+add_library(ca3_warnings INTERFACE)
+target_compile_options(ca3_warnings INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion>
+  $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-unused-parameter>)
+if(CA3_WERROR)
+  target_compile_options(ca3_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>
+    $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>)
+endif()
+
+# ca3_build: numerics and sanitizers. Contraction is off because results are promised to be bit-identical; fma is written where wanted.
+add_library(ca3_build INTERFACE)
+target_compile_options(ca3_build INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off -fno-math-errno>
+  $<$<COMPILE_LANGUAGE:CUDA>:--fmad=false -lineinfo>)
+if(CA3_SANITIZE)
+  target_compile_options(ca3_build INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${CA3_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all>)
+  target_link_options(ca3_build INTERFACE -fsanitize=${CA3_SANITIZE})
+  add_compile_definitions(CA3_SANITIZED=1)
+endif()

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <ca3/digits.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+/// IDX, the format of MNIST: big-endian magic 0x0000TTDD (TT element type, DD dimensions), DD 32-bit sizes, then the data. Plain or gzip.
+namespace ca3::io {
+
+enum class IdxType : std::uint8_t { u8 = 0x08, i8 = 0x09, i16 = 0x0B, i32 = 0x0C, f32 = 0x0D, f64 = 0x0E };
+
+struct IdxArray {
+    IdxType type = IdxType::u8;
+    std::vector<std::int64_t> shape;
+    std::vector<std::byte> data;  ///< row-major, in this machine's byte order
+};
+
+/// Reads a file, gzip-compressed or not (told by its content).
+/// The announced size is compared with what the file holds before memory is taken. @throws FormatError, FileError
+[[nodiscard]] IdxArray read_idx(std::string const& path);
+/// The same from memory; `name` stands for the file in errors.
+[[nodiscard]] IdxArray parse_idx(std::vector<std::byte> const& bytes, std::string const& name);
+/// Writes to a temporary name, then renames; gzip when the path ends in ".gz". @throws FileError
+void write_idx(std::string const& path, IdxArray const& array);
+
+enum class Split { train, test };
+/// MNIST from a folder: {train,t10k}-{images-idx3,labels-idx1}-ubyte, with or without .gz. @throws FormatError, FileError (naming what was sought)
+[[nodiscard]] Images read_mnist(std::string const& folder, Split split);
+
+}  // namespace ca3::io

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+/// NumPy's NPY (versions 1.0 to 3.0) and NPZ (zip of NPY; stored and deflated members).
+namespace ca3::io {
+
+enum class DType : std::uint8_t { boolean, i8, u8, i16, u16, i32, u32, i64, u64, f16, bf16, f32, f64 };  ///< bf16 in safetensors only
+
+[[nodiscard]] std::size_t size_of(DType) noexcept;
+[[nodiscard]] std::string to_string(DType);  ///< "int8", "float32", ... as NumPy prints them
+
+/// A dense array in host memory: row-major, in this machine's byte order.
+struct Array {
+    DType dtype = DType::f32;
+    std::vector<std::int64_t> shape;
+    std::vector<std::byte> data;
+
+    [[nodiscard]] std::int64_t size() const;  ///< product of the shape; 1 for a scalar
+    template <class T>
+    [[nodiscard]] T const* as() const { return reinterpret_cast<T const*>(data.data()); }
+    template <class T>
+    [[nodiscard]] T* as() { return reinterpret_cast<T*>(data.data()); }
+};
+
+/// Fortran order and foreign byte order are converted. Structured and object types are refused.
+/// The announced size is compared with what the file holds before memory is taken. @throws FormatError, FileError
+[[nodiscard]] Array read_npy(std::string const& path);
+[[nodiscard]] Array parse_npy(std::vector<std::byte> const& bytes, std::string const& name);
+void write_npy(std::string const& path, Array const& array);
+
+/// Member names come without ".npy". @throws FormatError, FileError
+[[nodiscard]] std::map<std::string, Array> read_npz(std::string const& path);
+[[nodiscard]] std::map<std::string, Array> parse_npz(std::vector<std::byte> const& bytes, std::string const& name);
+/// Stored, or deflated when `compress`; the same arrays give the same bytes. Written to a temporary name, then renamed.
+void write_npz(std::string const& path, std::map<std::string, Array> const& arrays, bool compress = false);
+
+}  // namespace ca3::io

@@ -1,0 +1,6 @@
+#pragma once
+
+#define CA3_VERSION_MAJOR 0
+#define CA3_VERSION_MINOR 1
+#define CA3_VERSION_PATCH 0
+#define CA3_VERSION_STRING "0.1.0"
