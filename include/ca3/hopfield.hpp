@@ -127,6 +127,7 @@ struct RecallOptions {
     std::int64_t max_sweeps = 100;
     double temperature = 0.0;    ///< > 0: Glauber dynamics, P(s = +1) = 1 / (1 + exp(-2 h / T)), T in units of the energy reported
     std::uint64_t seed = 0;      ///< of the visiting orders and of the Glauber draws
+    std::uint32_t first_state = 0;  ///< number of the first cue in the random streams: a batch may be split into several calls
     MatrixView<std::uint8_t const> clamp{};  ///< host, 1 x d or B x d, nonzero: the neuron keeps its cue; empty: none
     bool trace = false;          ///< record energy and overlaps before the first and after every sweep
 };

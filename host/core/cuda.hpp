@@ -1,0 +1,24 @@
+#pragma once
+
+#include "core/state.hpp"
+
+#include <cstddef>
+
+/// The CUDA runtime as the rest of the host code sees it: cuda_context.cpp, or no_cuda.cpp in a build without CUDA.
+namespace ca3::cuda {
+
+[[nodiscard]] DeviceList devices() noexcept;
+
+/// Selects the device and makes or borrows the stream. @throws DeviceUnavailable, NotCompiled
+void open(CudaOptions const& options, detail::ContextState& state);
+void close(detail::ContextState& state) noexcept;
+
+/// Stream-ordered. @throws OutOfMemory with the bytes asked and free
+[[nodiscard]] void* allocate(detail::ContextState const& state, std::size_t bytes);
+void release(detail::ContextState const& state, void* pointer) noexcept;
+
+void copy_to_device(detail::ContextState const& state, void* to, void const* from, std::size_t bytes);   ///< `from` may be reused on return
+void copy_to_host(detail::ContextState const& state, void* to, void const* from, std::size_t bytes);     ///< synchronises the stream
+void synchronize(detail::ContextState const& state);
+
+}  // namespace ca3::cuda
