@@ -1,7 +1,7 @@
 # ca3_warnings: what every target of this project is compiled with; never exported.
 add_library(ca3_warnings INTERFACE)
 target_compile_options(ca3_warnings INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wno-missing-field-initializers>
   $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-unused-parameter>)
 if(CA3_WERROR)
   target_compile_options(ca3_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>

@@ -5,7 +5,6 @@
 #include "core/state.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <thread>
 
 #ifdef __linux__
