@@ -1,0 +1,146 @@
+#pragma once
+
+#ifdef CA3_SIMT
+#include "tests/support/simt/ptx.hpp"  // the same functions, by definition over the lanes of a warp
+#else
+
+#include <cuda_runtime.h>
+
+/// The only inline PTX of the portable kernels. Fragment layouts are those of the PTX ISA, "Matrix Fragments for mma"; with
+/// g = lane / 4 and t = lane % 4 a lane holds (bytes and bits in rising order of k, the lowest in the lowest bits):
+///
+///   m16n8k32, 8 bit    a[0] = A(g, 4t .. 4t+3)      a[1] = A(g+8, 4t ..)     a[2] = A(g, 16+4t ..)     a[3] = A(g+8, 16+4t ..)
+///                      b[0] = B(4t .. 4t+3, g)      b[1] = B(16+4t .., g)
+///   m16n8k256, 1 bit   a[0] = A(g, 32t .. 32t+31)   a[1] = A(g+8, 32t ..)    a[2] = A(g, 128+32t ..)   a[3] = A(g+8, 128+32t ..)
+///                      b[0] = B(32t .. 32t+31, g)   b[1] = B(128+32t .., g)
+///   both               d[0] = D(g, 2t)              d[1] = D(g, 2t+1)        d[2] = D(g+8, 2t)         d[3] = D(g+8, 2t+1)
+///
+/// A is M x K by rows and B is K x N by columns, so both are read along k. All 32 lanes must call together. D wraps modulo 2^32.
+/// Tensor cores for these types and asynchronous copies begin with sm_80; below that the functions trap.
+namespace ca3::ptx {
+
+// ---- warp matrix products: d += A B ----------------------------------------------------------------------------------
+
+__device__ __forceinline__ void mma_m16n8k32_s8(int (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+    __trap();
+#endif
+}
+
+/// A unsigned, B signed.
+__device__ __forceinline__ void mma_m16n8k32_u8s8(int (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+    __trap();
+#endif
+}
+
+/// A signed, B unsigned.
+__device__ __forceinline__ void mma_m16n8k32_s8u8(int (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.u8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+    __trap();
+#endif
+}
+
+/// d += popcount(A and B) along k. Native from sm_80 through sm_90, emulated by later GPUs.
+__device__ __forceinline__ void mma_m16n8k256_b1_and(int (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+    asm volatile("mma.sync.aligned.m16n8k256.row.col.s32.b1.b1.s32.and.popc {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+    __trap();
+#endif
+}
+
+// ---- four 8-bit products of one thread: c + sum of a_i b_i, modulo 2^32 ------------------------------------------------
+
+__device__ __forceinline__ int dp4a_s8(unsigned a, unsigned b, int c) {
+    int d;
+    asm("dp4a.s32.s32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+    return d;
+}
+
+/// a unsigned, b signed.
+__device__ __forceinline__ int dp4a_u8s8(unsigned a, unsigned b, int c) {
+    int d;
+    asm("dp4a.u32.s32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+    return d;
+}
+
+// ---- shared memory -----------------------------------------------------------------------------------------------------
+
+/// The address of `pointer`, which must point into shared memory, in the shared window.
+__device__ __forceinline__ unsigned shared_address(void const* pointer) {
+    return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
+}
+
+/// Loads four matrices of 8 rows of 16 bytes. Lane 8m + r gives the address of row r of matrix m (16-byte aligned, in shared memory);
+/// lane l receives in r[m] the bytes 4 (l % 4) ... + 3 of row l / 4 of matrix m. All 32 lanes must call together.
+__device__ __forceinline__ void ldmatrix_x4(unsigned (&r)[4], void const* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(shared_address(row))
+                 : "memory");
+}
+
+/// Starts a copy of 16 bytes from global to shared memory, both 16-byte aligned; of the source only the first `bytes` (0 to 16) are
+/// read, the rest of the destination becomes zero. The destination is undefined until cp_async_wait (and, for other threads, a barrier).
+__device__ __forceinline__ void cp_async_16(void* shared, void const* global, int bytes = 16) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+                 :
+                 : "r"(shared_address(shared)), "l"(__cvta_generic_to_global(global)), "r"(bytes)
+                 : "memory");
+#else
+    __trap();
+#endif
+}
+
+/// Closes the group of the copies that this thread has started since the last commit.
+__device__ __forceinline__ void cp_async_commit() {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.commit_group;" : : : "memory");
+#else
+    __trap();
+#endif
+}
+
+/// Waits until at most `Pending` of this thread's youngest groups are unfinished.
+template <int Pending>
+__device__ __forceinline__ void cp_async_wait() {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.wait_group %0;" : : "n"(Pending) : "memory");
+#else
+    __trap();
+#endif
+}
+
+// ---- the lane ----------------------------------------------------------------------------------------------------------
+
+__device__ __forceinline__ unsigned lane_id() {
+    unsigned lane;
+    asm("mov.u32 %0, %%laneid;" : "=r"(lane));
+    return lane;
+}
+
+/// The lanes below the calling one.
+__device__ __forceinline__ unsigned lane_mask_below() {
+    unsigned mask;
+    asm("mov.u32 %0, %%lanemask_lt;" : "=r"(mask));
+    return mask;
+}
+
+}  // namespace ca3::ptx
+#endif
