@@ -1,4 +1,4 @@
-# find_package first; tools/setup.sh installs what is missing on Debian.
+# find_package first; cmake/setup.sh installs what is missing on Debian.
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
