@@ -36,4 +36,4 @@ protected:
 
 #define CA3_ON_EVERY_BACKEND(suite)                                                          \
     INSTANTIATE_TEST_SUITE_P(Backends, suite, testing::ValuesIn(ca3::test::backend_names()), \
-                             [](testing::TestParamInfo<std::string> const& info) { return info.param; })
+                             [](testing::TestParamInfo<std::string> const& backend) { return backend.param; })
