@@ -38,7 +38,7 @@ demo() {
     local fresh=()
     if [[ ! -f $build/CMakeCache.txt ]]; then fresh=(-DCA3_BUILD_TESTS=OFF -DCA3_BUILD_BENCH=OFF); fi
     configure "${fresh[@]}"
-    cmake --build "$build" --parallel "$jobs" --target ca3_program
+    cmake --build "$build" --parallel "$jobs" --target ca3_cli
     exec "$build/ca3" demo "$@"
 }
 
