@@ -20,8 +20,7 @@ install(EXPORT ca3Targets NAMESPACE ca3:: DESTINATION ${ca3_package_dir})
 if(CA3_BUILD_CLI)
   # So that the installed program finds a shared library beside it.
   file(RELATIVE_PATH ca3_bin_to_lib ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
-  set_target_properties(ca3_program PROPERTIES INSTALL_RPATH "$ORIGIN/${ca3_bin_to_lib}")
-  install(TARGETS ca3_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  set_target_properties(ca3_cli PROPERTIES INSTALL_RPATH "$ORIGIN/${ca3_bin_to_lib}")
 endif()
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/ca3Config.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/ca3Config.cmake
