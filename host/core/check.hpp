@@ -22,7 +22,8 @@ void require_view(MatrixView<T> const& view, char const* function, char const* a
     require(view.rows >= 0 && view.cols >= 0, function,
             [&] { return std::string(argument) + " has a negative shape " + shape(view.rows, view.cols); });
     require(view.rows <= 1 || view.stride >= view.cols, function, [&] {
-        return std::string(argument) + " has stride " + std::to_string(view.stride) + ", less than its " + std::to_string(view.cols) + " columns";
+        return std::string(argument) + " has stride " + std::to_string(view.stride) + ", less than its " + std::to_string(view.cols) +
+               " columns";
     });
     require(view.data != nullptr || view.empty(), function,
             [&] { return std::string(argument) + " " + shape(view.rows, view.cols) + " has no memory (null pointer)"; });
@@ -32,9 +33,8 @@ void require_view(MatrixView<T> const& view, char const* function, char const* a
 template <class T>
 void require_shape(MatrixView<T> const& view, std::int64_t rows, std::int64_t cols, char const* function, char const* argument) {
     require_view(view, function, argument);
-    require(view.rows == rows && view.cols == cols, function, [&] {
-        return std::string(argument) + " must be " + shape(rows, cols) + ", is " + shape(view.rows, view.cols);
-    });
+    require(view.rows == rows && view.cols == cols, function,
+            [&] { return std::string(argument) + " must be " + shape(rows, cols) + ", is " + shape(view.rows, view.cols); });
 }
 
 }  // namespace ca3

@@ -30,7 +30,8 @@ std::shared_ptr<detail::ContextState> make_cpu_state(CpuOptions const& options) 
     }
     constexpr int most_threads = 4096;
     if (options.threads > most_threads) {
-        throw InvalidArgument("Context::cpu: threads must be at most " + std::to_string(most_threads) + ", is " + std::to_string(options.threads));
+        throw InvalidArgument("Context::cpu: threads must be at most " + std::to_string(most_threads) + ", is " +
+                              std::to_string(options.threads));
     }
     auto const supported = supported_instruction_sets();
     auto const wanted = options.instruction_set == InstructionSet::automatic ? supported.back() : options.instruction_set;
@@ -57,20 +58,28 @@ ContextState::~ContextState() {
 
 std::string_view to_string(Backend backend) noexcept {
     switch (backend) {
-        case Backend::reference: return "reference";
-        case Backend::cpu: return "cpu";
-        case Backend::cuda: return "cuda";
+        case Backend::reference:
+            return "reference";
+        case Backend::cpu:
+            return "cpu";
+        case Backend::cuda:
+            return "cuda";
     }
     return "unknown";
 }
 
 std::string_view to_string(InstructionSet set) noexcept {
     switch (set) {
-        case InstructionSet::automatic: return "automatic";
-        case InstructionSet::portable: return "portable";
-        case InstructionSet::avx2: return "avx2";
-        case InstructionSet::avx512_vnni: return "avx512_vnni";
-        case InstructionSet::avx512_vpopcntdq: return "avx512_vpopcntdq";
+        case InstructionSet::automatic:
+            return "automatic";
+        case InstructionSet::portable:
+            return "portable";
+        case InstructionSet::avx2:
+            return "avx2";
+        case InstructionSet::avx512_vnni:
+            return "avx512_vnni";
+        case InstructionSet::avx512_vpopcntdq:
+            return "avx512_vpopcntdq";
     }
     return "unknown";
 }
@@ -91,7 +100,9 @@ std::vector<InstructionSet> supported_instruction_sets() {
     return sets;
 }
 
-DeviceList cuda_devices() noexcept { return cuda::devices(); }
+DeviceList cuda_devices() noexcept {
+    return cuda::devices();
+}
 
 Context Context::reference() {
     auto state = std::make_shared<detail::ContextState>();
@@ -99,7 +110,9 @@ Context Context::reference() {
     return Context(std::move(state));
 }
 
-Context Context::cpu(CpuOptions options) { return Context(make_cpu_state(options)); }
+Context Context::cpu(CpuOptions options) {
+    return Context(make_cpu_state(options));
+}
 
 Context Context::cuda(CudaOptions options) {
     auto state = make_cpu_state({});
@@ -123,21 +136,32 @@ Context Context::best() {
     return Context(std::move(state));
 }
 
-Backend Context::backend() const noexcept { return state_->backend; }
-int Context::threads() const noexcept { return state_->pool->size(); }
-InstructionSet Context::instruction_set() const noexcept { return state_->instruction_set; }
-int Context::device() const noexcept { return state_->device.index; }
-CUstream_st* Context::stream() const noexcept { return state_->stream; }
+Backend Context::backend() const noexcept {
+    return state_->backend;
+}
+int Context::threads() const noexcept {
+    return state_->pool->size();
+}
+InstructionSet Context::instruction_set() const noexcept {
+    return state_->instruction_set;
+}
+int Context::device() const noexcept {
+    return state_->device.index;
+}
+CUstream_st* Context::stream() const noexcept {
+    return state_->stream;
+}
 
 std::string Context::describe() const {
     std::string text(to_string(backend()));
     if (backend() == Backend::cuda) {
         auto const& gpu = state_->device;
-        text += ": device " + std::to_string(gpu.index) + ", " + gpu.name + ", compute capability " + std::to_string(gpu.compute_major) + "." +
-                std::to_string(gpu.compute_minor) + ", " + std::to_string(gpu.multiprocessors) + " multiprocessors, " +
+        text += ": device " + std::to_string(gpu.index) + ", " + gpu.name + ", compute capability " + std::to_string(gpu.compute_major) +
+                "." + std::to_string(gpu.compute_minor) + ", " + std::to_string(gpu.multiprocessors) + " multiprocessors, " +
                 std::to_string(gpu.memory_bytes >> 20) + " MiB";
     } else if (backend() == Backend::cpu) {
-        text += ": " + std::to_string(threads()) + (threads() == 1 ? " thread, " : " threads, ") + std::string(to_string(instruction_set()));
+        text +=
+            ": " + std::to_string(threads()) + (threads() == 1 ? " thread, " : " threads, ") + std::string(to_string(instruction_set()));
     }
     if (!state_->remark.empty()) text += " (" + state_->remark + ")";
     return text;

@@ -17,8 +17,8 @@ void close(detail::ContextState& state) noexcept;
 [[nodiscard]] void* allocate(detail::ContextState const& state, std::size_t bytes);
 void release(detail::ContextState const& state, void* pointer) noexcept;
 
-void copy_to_device(detail::ContextState const& state, void* to, void const* from, std::size_t bytes);   ///< `from` may be reused on return
-void copy_to_host(detail::ContextState const& state, void* to, void const* from, std::size_t bytes);     ///< synchronises the stream
+void copy_to_device(detail::ContextState const& state, void* to, void const* from, std::size_t bytes);  ///< `from` may be reused on return
+void copy_to_host(detail::ContextState const& state, void* to, void const* from, std::size_t bytes);    ///< synchronises the stream
 void synchronize(detail::ContextState const& state);
 
 }  // namespace ca3::cuda

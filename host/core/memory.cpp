@@ -30,10 +30,11 @@ void* allocate(Context const& context, std::int64_t count, std::size_t element_b
     if (count == 0) return nullptr;
     std::size_t bytes = 0;
     if (__builtin_mul_overflow(static_cast<std::size_t>(count), element_bytes, &bytes)) {
-        throw Overflow("Buffer: " + std::to_string(count) + " elements of " + std::to_string(element_bytes) + " bytes exceed the address space");
+        throw Overflow("Buffer: " + std::to_string(count) + " elements of " + std::to_string(element_bytes) +
+                       " bytes exceed the address space");
     }
     if (context.backend() == Backend::cuda) return cuda::allocate(context.state(), bytes);
-    void* const pointer = ::operator new(bytes, std::align_val_t{alignment}, std::nothrow);
+    void* const pointer = ::operator new (bytes, std::align_val_t{alignment}, std::nothrow);
     if (pointer == nullptr) throw OutOfMemory("Buffer", bytes, 0);
     return pointer;
 }
@@ -42,7 +43,7 @@ void release(Context const& context, void* pointer) noexcept {
     if (context.backend() == Backend::cuda) {
         cuda::release(context.state(), pointer);
     } else {
-        ::operator delete(pointer, std::align_val_t{alignment});
+        ::operator delete (pointer, std::align_val_t{alignment});
     }
 }
 

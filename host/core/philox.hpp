@@ -26,13 +26,15 @@ CA3_HOST_DEVICE inline Block philox(Block counter, std::uint32_t key0, std::uint
 }
 
 /// The four words for indices 4 * block ... 4 * block + 3. `block` < 2^56.
-CA3_HOST_DEVICE inline Block draw_block(std::uint64_t seed, Purpose purpose, std::uint32_t element, std::uint32_t step, std::uint64_t block) {
+CA3_HOST_DEVICE inline Block draw_block(std::uint64_t seed, Purpose purpose, std::uint32_t element, std::uint32_t step,
+                                        std::uint64_t block) {
     Block const counter{{static_cast<std::uint32_t>(block), element, step,
                          static_cast<std::uint32_t>(purpose) | static_cast<std::uint32_t>(block >> 32) << 8}};
     return philox(counter, static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
 }
 
-CA3_HOST_DEVICE inline std::uint32_t draw(std::uint64_t seed, Purpose purpose, std::uint32_t element, std::uint32_t step, std::uint64_t index) {
+CA3_HOST_DEVICE inline std::uint32_t draw(std::uint64_t seed, Purpose purpose, std::uint32_t element, std::uint32_t step,
+                                          std::uint64_t index) {
     return draw_block(seed, purpose, element, step, index >> 2).word[index & 3];
 }
 

@@ -29,5 +29,7 @@ struct ContextState {
 }  // namespace ca3::detail
 
 namespace ca3 {
-[[nodiscard]] inline ThreadPool& pool(Context const& context) { return *context.state().pool; }
+[[nodiscard]] inline ThreadPool& pool(Context const& context) {
+    return *context.state().pool;
 }
+}  // namespace ca3

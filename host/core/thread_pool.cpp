@@ -73,7 +73,9 @@ ThreadPool::~ThreadPool() {
     for (auto& thread : state_->threads) thread.join();
 }
 
-int ThreadPool::size() const noexcept { return static_cast<int>(state_->threads.size()) + 1; }
+int ThreadPool::size() const noexcept {
+    return static_cast<int>(state_->threads.size()) + 1;
+}
 
 void ThreadPool::run(std::int64_t count, std::function<void(std::int64_t, int)> const& task) {
     if (count <= 0) return;

@@ -15,7 +15,13 @@ struct Definition final : Prepared {
     std::vector<std::int64_t> weights;  ///< d x d, diagonal included; empty for power and exponential
 };
 
-std::vector<std::int64_t> write_out(Model const& model) {
+bool has_matrix(Model const& model) {
+    return model.kind != Kind::power && model.kind != Kind::exponential;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> matrix(Model const& model) {
     std::int64_t const d = model.neurons, P = model.patterns;
     auto const x = [&](std::int64_t mu, std::int64_t i) { return std::int64_t{model.pattern[mu * d + i]}; };
     std::vector<std::int64_t> w(d * d, 0);
@@ -43,14 +49,15 @@ std::vector<std::int64_t> write_out(Model const& model) {
                     if (std::holds_alternative<std::vector<std::uint8_t>>(model.weights)) sum = 2 * sum - P;
                     break;
                 case Kind::power:
-                case Kind::exponential: break;
+                case Kind::exponential:
+                    break;
             }
         }
     }
     return w;
 }
 
-bool has_matrix(Model const& model) { return model.kind != Kind::power && model.kind != Kind::exponential; }
+namespace {
 
 /// One state and its overlaps, from which every field follows.
 class Dynamics {
@@ -98,7 +105,8 @@ private:
     std::vector<std::int64_t> m_;
 };
 
-std::int8_t decide(Model const& model, Job const& job, std::int64_t h, std::int64_t i, std::uint32_t state, std::int64_t sweep, std::int8_t old) {
+std::int8_t decide(Model const& model, Job const& job, std::int64_t h, std::int64_t i, std::uint32_t state, std::int64_t sweep,
+                   std::int8_t old) {
     if (job.glauber != nullptr) {
         double const f = std::fma(static_cast<double>(h), model.unit, model.bias.empty() ? 0.0 : model.bias[i]);
         double const position = std::fabs(f) * job.glauber->inverse_step + 0.5;
@@ -112,10 +120,14 @@ std::int8_t decide(Model const& model, Job const& job, std::int64_t h, std::int6
     if (twice > tau) return 1;
     if (twice < tau) return -1;
     switch (job.tie) {
-        case Tie::keep: return old;
-        case Tie::plus: return 1;
-        case Tie::minus: return -1;
-        case Tie::zero: return 0;
+        case Tie::keep:
+            return old;
+        case Tie::plus:
+            return 1;
+        case Tie::minus:
+            return -1;
+        case Tie::zero:
+            return 0;
     }
     return old;
 }
@@ -190,7 +202,7 @@ std::int64_t weight(MatrixView<T const> const& weights, std::int64_t stored, std
 
 std::unique_ptr<Prepared> prepare(Context const&, Model const& model) {
     auto definition = std::make_unique<Definition>();
-    if (has_matrix(model)) definition->weights = write_out(model);
+    if (has_matrix(model)) definition->weights = matrix(model);
     return definition;
 }
 
@@ -244,14 +256,14 @@ void sign_update(Context const&, SignUpdateOptions options, MatrixView<T const> 
     }
 }
 
-template void sign_update<std::uint8_t>(Context const&, SignUpdateOptions, MatrixView<std::uint8_t const>, std::int64_t, std::int32_t const*,
-                                        MatrixView<std::int8_t const>, MatrixView<std::int8_t>, std::int32_t*);
+template void sign_update<std::uint8_t>(Context const&, SignUpdateOptions, MatrixView<std::uint8_t const>, std::int64_t,
+                                        std::int32_t const*, MatrixView<std::int8_t const>, MatrixView<std::int8_t>, std::int32_t*);
 template void sign_update<std::int8_t>(Context const&, SignUpdateOptions, MatrixView<std::int8_t const>, std::int64_t, std::int32_t const*,
                                        MatrixView<std::int8_t const>, MatrixView<std::int8_t>, std::int32_t*);
-template void sign_update<std::int16_t>(Context const&, SignUpdateOptions, MatrixView<std::int16_t const>, std::int64_t, std::int32_t const*,
-                                        MatrixView<std::int8_t const>, MatrixView<std::int8_t>, std::int32_t*);
-template void sign_update<std::int32_t>(Context const&, SignUpdateOptions, MatrixView<std::int32_t const>, std::int64_t, std::int32_t const*,
-                                        MatrixView<std::int8_t const>, MatrixView<std::int8_t>, std::int32_t*);
+template void sign_update<std::int16_t>(Context const&, SignUpdateOptions, MatrixView<std::int16_t const>, std::int64_t,
+                                        std::int32_t const*, MatrixView<std::int8_t const>, MatrixView<std::int8_t>, std::int32_t*);
+template void sign_update<std::int32_t>(Context const&, SignUpdateOptions, MatrixView<std::int32_t const>, std::int64_t,
+                                        std::int32_t const*, MatrixView<std::int8_t const>, MatrixView<std::int8_t>, std::int32_t*);
 
 void energy(Context const&, MatrixView<std::int32_t const> weights, std::int32_t const* threshold, MatrixView<std::int8_t const> states,
             std::int64_t* twice_energy) {

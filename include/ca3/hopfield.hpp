@@ -15,6 +15,8 @@
 /// Fields are integers, so that reference, CPU and CUDA agree bit for bit (see Memory).
 namespace ca3::hopfield {
 
+struct MemoryState;  // defined by the library
+
 /// What a neuron becomes whose field equals its threshold.
 enum class Tie : std::int8_t {
     keep,   ///< its old state (Hopfield 1982)
@@ -226,9 +228,8 @@ public:
     [[nodiscard]] static Memory load(Context, std::string const& path);
 
 private:
-    struct State;
-    explicit Memory(std::unique_ptr<State>);
-    std::unique_ptr<State> state_;
+    explicit Memory(std::unique_ptr<MemoryState>);
+    std::unique_ptr<MemoryState> state_;
 };
 
 /// Patterns that can be stored with few errors: floor(d / (2 log2 d)). 41 for 784.

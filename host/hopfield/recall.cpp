@@ -1,0 +1,186 @@
+#include "core/check.hpp"
+#include "core/state.hpp"
+#include "hopfield/grid.hpp"
+#include "hopfield/memory_state.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+/// Memory::recall: check, relax on the backend, then read overlaps and energies off the final states.
+namespace ca3::hopfield {
+
+namespace {
+
+void check_options(MemoryState const& state, RecallOptions const& o, std::int64_t batch) {
+    constexpr char const* function = "hopfield::Memory::recall";
+    require(o.update >= Update::synchronous && o.update <= Update::sequential, function,
+            [] { return std::string("update is not one of Update"); });
+    require(o.tie >= Tie::keep && o.tie <= Tie::zero, function, [] { return std::string("tie is not one of Tie"); });
+    require(o.max_sweeps >= 0 && o.max_sweeps <= std::numeric_limits<std::int32_t>::max(), function,
+            [&] { return "max_sweeps must be in [0, 2^31), is " + std::to_string(o.max_sweeps); });
+    require(std::isfinite(o.temperature) && o.temperature >= 0, function,
+            [&] { return "temperature must be finite and at least 0, is " + std::to_string(o.temperature); });
+    require(o.temperature == 0 || state.source.options.rule != Rule::exponential, function,
+            [] { return std::string("temperature must be 0 for the exponential rule, whose fields exceed every floating-point range"); });
+    require(o.first_state + batch <= std::int64_t{1} << 32, function,
+            [&] { return "first_state + batch must be at most 2^32, is " + std::to_string(o.first_state + batch); });
+    require_view(o.clamp, function, "clamp");
+    require(o.clamp.rows == 0 || ((o.clamp.rows == 1 || o.clamp.rows == batch) && o.clamp.cols == state.source.neurons), function, [&] {
+        return "clamp must be empty, " + shape(1, state.source.neurons) + " or " + shape(batch, state.source.neurons) + ", is " +
+               shape(o.clamp.rows, o.clamp.cols);
+    });
+}
+
+void relax(MemoryState const& state, Job const& job) {
+    Model const& model = state.built_model().model;
+    Prepared& prepared = state.prepared_model();
+    switch (state.context.backend()) {
+        case Backend::reference:
+            return reference::relax(state.context, model, prepared, job);
+        case Backend::cpu:
+            return cpu::relax(state.context, model, prepared, job);
+        case Backend::cuda:
+            return cuda::relax(state.context, model, prepared, job);
+    }
+}
+
+/// Calls visit(first, overlaps, energies) for the states in parts whose overlaps take little memory.
+void read_off(MemoryState const& state, MatrixView<std::int8_t const> states, auto&& visit) {
+    std::int64_t const P = state.source.patterns;
+    std::int64_t const part = std::max<std::int64_t>(64, (std::int64_t{1} << 24) / std::max<std::int64_t>(1, P));
+    std::vector<std::int32_t> m(static_cast<std::size_t>(std::min(part, states.rows) * P));
+    for (std::int64_t first = 0; first < states.rows; first += part) {
+        std::int64_t const rows = std::min(part, states.rows - first);
+        MatrixView<std::int8_t const> const view{states.row(first), rows, states.cols, states.stride};
+        if (P > 0) state.pattern_overlaps(view, m.data());
+        visit(first, rows, m.data(), energies(state.context, state.source, state.built_model().model, view, m.data()));
+    }
+}
+
+void summarise(MemoryState const& state, Recall& recall) {
+    std::int64_t const P = state.source.patterns;
+    read_off(state, recall.view(), [&](std::int64_t first, std::int64_t rows, std::int32_t const* m, std::vector<double> const& energy) {
+        for (std::int64_t b = 0; b < rows; ++b) {
+            Result& r = recall.results[first + b];
+            r.energy = energy[b];
+            if (P == 0) continue;
+            std::int32_t const* const best = std::max_element(m + b * P, m + (b + 1) * P);
+            r.nearest = static_cast<std::int32_t>(best - (m + b * P));
+            r.overlap = *best;
+            r.spurious = *best != recall.neurons;
+        }
+    });
+}
+
+TracePoint trace_point(MemoryState const& state, MatrixView<std::int8_t const> states, std::int64_t sweep) {
+    TracePoint point{.sweep = sweep, .energy = {}, .overlap = {}};
+    read_off(state, states, [&](std::int64_t, std::int64_t rows, std::int32_t const* m, std::vector<double> const& energy) {
+        point.energy.insert(point.energy.end(), energy.begin(), energy.end());
+        point.overlap.insert(point.overlap.end(), m, m + rows * state.source.patterns);
+    });
+    return point;
+}
+
+/// Runs the relaxation once more, sweep by sweep: the random streams are keyed by the sweep, so it is the same one.
+std::vector<TracePoint> trace(MemoryState const& state, Job job, std::vector<std::int8_t> current, std::vector<Result> const& results) {
+    std::int64_t const d = state.source.neurons;
+    auto const batch = static_cast<std::int64_t>(results.size());
+    MatrixView<std::int8_t const> const view{current.data(), batch, d};
+    std::vector<Status> status(batch);
+    std::vector<std::int32_t> sweeps(batch);
+    std::vector<std::int64_t> flips(batch);
+    std::vector<TracePoint> points{trace_point(state, view, 0)};
+    std::int32_t last = 0;
+    for (Result const& r : results) last = std::max(last, r.sweeps);
+    job.max_sweeps = 1;
+    job.status = status.data();
+    job.sweeps = sweeps.data();
+    job.flips = flips.data();
+    for (std::int32_t t = 1; t <= last; ++t) {
+        std::vector<std::int8_t> next = current;
+        job.states = next.data();
+        job.first_sweep = t - 1;
+        relax(state, job);
+        for (std::int64_t b = 0; b < batch; ++b) {
+            if (t <= results[b].sweeps) std::copy_n(next.begin() + b * d, d, current.begin() + b * d);
+        }
+        points.push_back(trace_point(state, view, t));
+    }
+    return points;
+}
+
+std::string form_of(Model const& model) {
+    if (model.kind != Kind::dense) return "factored";
+    constexpr char const* width[] = {"u8", "i8", "i16", "i32", "i64"};
+    return std::string("dense ") + width[model.weights.index()];
+}
+
+}  // namespace
+
+void MemoryState::pattern_overlaps(MatrixView<std::int8_t const> states, std::int32_t* out) const {
+    Model const& model = built_model().model;
+    Prepared& kept = prepared_model();
+    switch (context.backend()) {
+        case Backend::reference:
+            return reference::pattern_overlaps(context, model, kept, states, out);
+        case Backend::cpu:
+            return cpu::pattern_overlaps(context, model, kept, states, out);
+        case Backend::cuda:
+            return cuda::pattern_overlaps(context, model, kept, states, out);
+    }
+}
+
+void check_states(MemoryState const& state, MatrixView<std::int8_t const> states, char const* function, char const* argument) {
+    require_view(states, function, argument);
+    require(state.source.neurons > 0, function, [] { return std::string("the memory is empty: store patterns first"); });
+    require(states.cols == state.source.neurons, function, [&] {
+        return std::string(argument) + " must have " + std::to_string(state.source.neurons) +
+               " columns as this memory has neurons, has shape " + shape(states.rows, states.cols);
+    });
+    check_entries(states, true, function, argument);
+}
+
+Recall Memory::recall(MatrixView<std::int8_t const> cues, RecallOptions options) const {
+    check_states(*state_, cues, "hopfield::Memory::recall", "cues");
+    check_options(*state_, options, cues.rows);
+    return translate_bad_alloc([&] {
+        MemoryState const& state = *state_;
+        std::int64_t const d = state.source.neurons, batch = cues.rows;
+        Recall recall{.states = {}, .batch = batch, .neurons = d, .results = std::vector<Result>(batch), .trace = {}, .form = {}};
+        recall.states.reserve(static_cast<std::size_t>(detail::checked_product(batch, d)));
+        for (std::int64_t b = 0; b < batch; ++b) recall.states.insert(recall.states.end(), cues.row(b), cues.row(b) + d);
+        recall.form = form_of(state.built_model().model);
+        if (batch == 0) return recall;
+
+        std::vector<Status> status(batch);
+        std::vector<std::int32_t> sweeps(batch);
+        std::vector<std::int64_t> flips(batch);
+        Glauber const glauber = options.temperature > 0 ? glauber_table(options.temperature, state.built_model().model.unit) : Glauber{};
+        Job job{.batch = batch,
+                .states = recall.states.data(),
+                .clamp = options.clamp,
+                .update = options.update,
+                .tie = options.tie,
+                .max_sweeps = options.max_sweeps,
+                .first_sweep = 0,
+                .seed = options.seed,
+                .first_state = options.first_state,
+                .glauber = options.temperature > 0 ? &glauber : nullptr,
+                .status = status.data(),
+                .sweeps = sweeps.data(),
+                .flips = flips.data()};
+        std::vector<std::int8_t> const start = options.trace ? recall.states : std::vector<std::int8_t>{};
+        relax(state, job);
+        for (std::int64_t b = 0; b < batch; ++b) {
+            recall.results[b].status = status[b];
+            recall.results[b].sweeps = sweeps[b];
+            recall.results[b].flips = flips[b];
+        }
+        summarise(state, recall);
+        if (options.trace) recall.trace = trace(state, job, start, recall.results);
+        return recall;
+    });
+}
+
+}  // namespace ca3::hopfield
