@@ -1,0 +1,177 @@
+#pragma once
+
+#include <ca3/error.hpp>
+
+#include "tests/support/simt/types.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+#include <string>
+
+/// A host executor for CUDA's execution model, for tests. The kernels' own sources, compiled by g++ with CA3_SIMT=1, run on it.
+///
+/// Every thread of a block is a fiber with a stack of its own; blocks run one after another, on the launching thread, and a launch is done
+/// when it returns. A thread runs until it waits (barrier, warp collective) or ends, then another one of its warp runs, then another warp.
+/// Which one is a choice (Options::order): a kernel that lacks a barrier gives different results under different orders.
+///
+/// Memory that CUDA leaves undefined is filled with `poison`: static and dynamic shared memory at the start of each block, device memory
+/// when allocated, the destination of an asynchronous copy until it is waited for, the value of a shuffle from a lane that takes no part.
+///
+/// Under AddressSanitizer dynamic shared and device memory are heap blocks of the exact size. Under ThreadSanitizer each thread of a block
+/// is a thread to the tool, with no order between threads but what barriers, __syncwarp and atomics make, so that a missing barrier is
+/// reported as a data race whether it changes a result or not. Blocks are ordered one after another there: races between blocks are not
+/// seen.
+///
+/// Not modelled: clusters, cooperative launches, grid-wide barriers, wgmma, TMA. A thread that spins on memory which another one shall
+/// write hangs, unless it calls __nanosleep.
+namespace ca3::simt {
+
+inline constexpr unsigned char poison = 0xCB;
+
+enum class Order {
+    ascending,   ///< lowest first
+    descending,  ///< highest first
+    random,      ///< seeded; threads also change at collectives and atomics
+};
+
+struct Options {
+    Order order = Order::ascending;   ///< of the warps of a block and the lanes of a warp, anew after each barrier
+    Order blocks = Order::ascending;  ///< of the blocks of a grid
+    std::uint64_t seed = 0;
+    int compute_capability = 80;                          ///< that the device claims
+    std::uint64_t memory_bytes = std::uint64_t{4} << 30;  ///< of the device; more is OutOfMemory
+};
+
+/// The options in force. Process-wide, as the device is.
+[[nodiscard]] Options const& options() noexcept;
+
+/// Sets the options until the end of the scope.
+class Scope {
+public:
+    explicit Scope(Options options);
+    ~Scope();
+    Scope(Scope const&) = delete;
+    Scope& operator=(Scope const&) = delete;
+
+private:
+    Options before_;
+};
+
+/// What a GPU would answer with undefined behaviour, a hang or an error, found by the executor. The message names block and thread.
+class KernelFault : public DeviceError {
+public:
+    KernelFault(std::string const& what, std::source_location const& launched);
+};
+
+struct Launch {
+    dim3 grid;
+    dim3 block;
+    std::size_t shared_bytes = 0;
+    int cluster = 1;
+    bool cooperative = false;
+    std::source_location where;
+};
+
+/// Runs body(context) once for every thread of the grid. Serialised between host threads.
+/// An exception thrown by a thread ends the launch and is thrown here; the stacks of the other threads are unwound.
+/// @throws KernelFault  @throws DeviceError for a launch that a GPU would refuse
+void run(Launch const& launch, void (*body)(void const* context), void const* context);
+
+template <class F>
+void run(Launch const& launch, F const& body) {
+    run(
+        launch, [](void const* context) { (*static_cast<F const*>(context))(); }, &body);
+}
+
+// ---- what a running thread sees ----------------------------------------------------------------------------------------
+
+struct Thread {
+    uint3 index{};
+    unsigned lane = 0;
+    unsigned warp = 0;
+};
+
+struct Block {
+    uint3 index{};
+    dim3 size;
+    dim3 grid;
+};
+
+extern Thread* current;  ///< null outside of kernels
+extern Block block;
+extern bool preemptive;  ///< Order::random is in force
+
+[[noreturn]] void fault(std::string const& what);
+
+[[nodiscard]] void* dynamic_shared();
+/// `bytes` at `pointer` lie in the static or dynamic shared memory of the running block.
+[[nodiscard]] bool is_shared(void const* pointer, std::size_t bytes);
+
+/// Lets other threads run.
+void yield();
+inline void preempt() {
+    if (preemptive) yield();
+}
+
+enum class Barrier : std::uint8_t { sync, count, all, any };
+
+/// Waits for all threads of the block that have not ended. @returns the number of threads with a true predicate
+unsigned barrier(Barrier kind, bool predicate);
+
+enum class Collective : std::uint8_t {
+    sync,
+    shuffle,
+    shuffle_up,
+    shuffle_down,
+    shuffle_xor,
+    ballot,
+    all,
+    any,
+    match_any,
+    match_all,
+    reduce_add,
+    reduce_min,
+    reduce_max,
+    reduce_min_unsigned,
+    reduce_max_unsigned,
+    reduce_and,
+    reduce_or,
+    reduce_xor,
+    ldmatrix_x4,
+    mma_m16n8k32_s8,
+    mma_m16n8k32_u8s8,
+    mma_m16n8k32_s8u8,
+    mma_m16n8k256_b1_and,
+};
+
+[[nodiscard]] char const* to_string(Collective) noexcept;
+
+/// Waits until all lanes in `mask` have called with the same mask and operation, then gives each its result.
+/// @param argument the operation's operands and, on return, its result; one of the structs below
+void exchange(Collective operation, unsigned mask, void* argument);
+
+struct ShuffleArgument {
+    std::uint64_t value;
+    int lane;  ///< source (shuffle), distance (up, down) or mask (xor)
+    int width;
+};
+struct WordArgument {
+    std::uint64_t value;
+    unsigned result;  ///< ballot of nonzero values; match: lanes with the same value; reduce: the result
+};
+struct LdmatrixArgument {
+    alignas(16) unsigned char row[16];  ///< read by the lane that names it
+    unsigned result[4];
+};
+struct MmaArgument {
+    unsigned const* a;
+    unsigned const* b;
+    int* d;
+};
+
+void copy_async(void* shared, void const* global, int bytes);
+void copy_async_commit();
+void copy_async_wait(int pending);
+
+}  // namespace ca3::simt

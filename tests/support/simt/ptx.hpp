@@ -1,0 +1,63 @@
+#pragma once
+
+#include "tests/support/simt/intrinsics.hpp"
+#include "tests/support/simt/warp.hpp"
+
+/// kernels/common/ptx.cuh for the executor: same signatures, same contracts. warp.cpp holds the matrix products.
+namespace ca3::ptx {
+
+inline void mma(simt::Collective operation, int (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+    simt::MmaArgument argument{a, b, d};
+    simt::exchange(operation, 0xFFFFFFFFu, &argument);
+}
+inline void mma_m16n8k32_s8(int (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+    mma(simt::Collective::mma_m16n8k32_s8, d, a, b);
+}
+inline void mma_m16n8k32_u8s8(int (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+    mma(simt::Collective::mma_m16n8k32_u8s8, d, a, b);
+}
+inline void mma_m16n8k32_s8u8(int (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+    mma(simt::Collective::mma_m16n8k32_s8u8, d, a, b);
+}
+inline void mma_m16n8k256_b1_and(int (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+    mma(simt::Collective::mma_m16n8k256_b1_and, d, a, b);
+}
+
+inline int dp4a_s8(unsigned a, unsigned b, int c) {
+    return __dp4a(static_cast<int>(a), static_cast<int>(b), c);
+}
+inline int dp4a_u8s8(unsigned a, unsigned b, int c) {
+    unsigned sum = static_cast<unsigned>(c);
+    for (int i = 0; i < 32; i += 8) sum += static_cast<unsigned>(static_cast<int>(a >> i & 0xFFu) * static_cast<std::int8_t>(b >> i));
+    return static_cast<int>(sum);
+}
+
+inline void ldmatrix_x4(unsigned (&r)[4], void const* row) {
+    if (reinterpret_cast<std::uintptr_t>(row) % 16 != 0) simt::fault("ldmatrix: the row is not aligned to 16 bytes");
+    if (!simt::is_shared(row, 16)) simt::fault("ldmatrix: the row is not in shared memory");
+    simt::LdmatrixArgument argument;
+    std::memcpy(argument.row, row, 16);
+    simt::exchange(simt::Collective::ldmatrix_x4, 0xFFFFFFFFu, &argument);
+    std::memcpy(r, argument.result, 16);
+}
+
+inline void cp_async_16(void* shared, void const* global, int bytes = 16) {
+    simt::copy_async(shared, global, bytes);
+}
+inline void cp_async_commit() {
+    simt::copy_async_commit();
+}
+template <int Pending>
+void cp_async_wait() {
+    static_assert(Pending >= 0);
+    simt::copy_async_wait(Pending);
+}
+
+inline unsigned lane_id() {
+    return simt::current->lane;
+}
+inline unsigned lane_mask_below() {
+    return (1u << simt::current->lane) - 1u;
+}
+
+}  // namespace ca3::ptx
