@@ -2,6 +2,7 @@
 
 #include <ca3/digits.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
