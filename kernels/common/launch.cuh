@@ -32,6 +32,7 @@ void launch(void (*kernel)(P...), LaunchConfig const& config, A&&... args) {
     simt::Launch const launch{.grid = config.grid,
                               .block = config.block,
                               .shared_bytes = config.shared_bytes,
+                              .stream = config.stream,
                               .cluster = config.cluster,
                               .cooperative = config.cooperative,
                               .where = config.where};

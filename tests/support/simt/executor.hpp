@@ -9,6 +9,8 @@
 #include <source_location>
 #include <string>
 
+struct CUstream_st;
+
 /// A host executor for CUDA's execution model, for tests. The kernels' own sources, compiled by g++ with CA3_SIMT=1, run on it.
 ///
 /// Every thread of a block is a fiber with a stack of its own; blocks run one after another, on the launching thread, and a launch is done
@@ -68,6 +70,7 @@ struct Launch {
     dim3 grid;
     dim3 block;
     std::size_t shared_bytes = 0;
+    CUstream_st* stream = nullptr;
     int cluster = 1;
     bool cooperative = false;
     std::source_location where;
@@ -161,7 +164,7 @@ struct WordArgument {
     unsigned result;  ///< ballot of nonzero values; match: lanes with the same value; reduce: the result
 };
 struct LdmatrixArgument {
-    alignas(16) unsigned char row[16];  ///< read by the lane that names it
+    unsigned row[4];  ///< read by the lane that names it
     unsigned result[4];
 };
 struct MmaArgument {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 struct CUstream_st;
 using cudaStream_t = CUstream_st*;
@@ -13,6 +14,7 @@ enum cudaError_t : int {
     cudaErrorMemoryAllocation = 2,
     cudaErrorInvalidConfiguration = 9,
     cudaErrorInvalidDevice = 101,
+    cudaErrorInvalidResourceHandle = 400,
     cudaErrorLaunchFailure = 719,
     cudaErrorNotSupported = 801,
 };
@@ -32,17 +34,33 @@ enum cudaDeviceAttr : int {
     cudaDevAttrComputeCapabilityMinor = 76,
     cudaDevAttrMaxSharedMemoryPerMultiprocessor = 81,
     cudaDevAttrMaxSharedMemoryPerBlockOptin = 97,
+    cudaDevAttrMemoryPoolsSupported = 115,
 };
+
+struct cudaDeviceProp {
+    char name[256];
+    std::size_t totalGlobalMem;
+    int major;
+    int minor;
+    int multiProcessorCount;
+    int l2CacheSize;
+};
+
+inline constexpr unsigned cudaStreamNonBlocking = 1;
 
 cudaError_t cudaGetLastError();
 cudaError_t cudaPeekAtLastError();
 char const* cudaGetErrorName(cudaError_t error);
 char const* cudaGetErrorString(cudaError_t error);
 
+cudaError_t cudaGetDeviceCount(int* count);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaMemGetInfo(std::size_t* free_bytes, std::size_t* total_bytes);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaDeviceSynchronize();
 
@@ -80,7 +98,10 @@ struct Allocations {
 
 /// Every guard zone around device memory is as it was made. Without AddressSanitizer (which needs no zones) a stray write shows here.
 /// @returns an empty text, or what is damaged
-[[nodiscard]] char const* damaged_guard();
+[[nodiscard]] std::string damaged_guard();
+
+/// The default stream, or one that was created and not destroyed.
+[[nodiscard]] bool is_stream(cudaStream_t stream);
 
 }  // namespace ca3::simt
 

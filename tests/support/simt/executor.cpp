@@ -1,0 +1,401 @@
+#include "tests/support/simt/executor.hpp"
+
+#include "tests/support/simt/block_state.hpp"
+#include "tests/support/simt/runtime.hpp"
+#include "tests/support/simt/shared_memory.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <mutex>
+#include <numeric>
+#include <utility>
+
+namespace ca3::simt {
+
+Thread* current = nullptr;
+Block block;
+bool preemptive = false;
+
+namespace {
+
+struct Cancelled {};  // unwinds the stack of a thread that will not go on
+
+Options in_force;
+std::mutex one_launch;
+thread_local bool in_launch = false;
+
+BlockState state;
+void (*kernel_body)(void const*) = nullptr;
+void const* kernel_context = nullptr;
+
+Lane& self() {
+    return *static_cast<Lane*>(current);
+}
+
+#if defined(__SANITIZE_THREAD__)
+void join_clock(void* clock) {
+    __tsan_acquire(clock);
+}
+void publish_clock(void* clock) {
+    __tsan_release(clock);
+}
+#else
+void join_clock(void*) {}
+void publish_clock(void*) {}
+#endif
+
+[[maybe_unused]] char start_clock = 0;
+[[maybe_unused]] char end_clock = 0;
+
+std::uint64_t draw() {  // splitmix64
+    std::uint64_t x = state.random += 0x9E3779B97F4A7C15u;
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
+    return x ^ x >> 31;
+}
+
+std::string text(uint3 const& index) {
+    return "(" + std::to_string(index.x) + ", " + std::to_string(index.y) + ", " + std::to_string(index.z) + ")";
+}
+
+// ---- scheduling --------------------------------------------------------------------------------------------------------
+
+/// The lane of the warp that runs next; null: none is ready.
+Lane* pick(Warp& warp) {
+    unsigned ready = warp.ready;
+    if (ready == 0) return nullptr;
+    int lane = std::countr_zero(ready);
+    if (in_force.order == Order::descending) {
+        lane = 31 - std::countl_zero(ready);
+    } else if (in_force.order == Order::random) {
+        for (auto skip = draw() % static_cast<unsigned>(std::popcount(ready)); skip > 0; --skip) ready &= ready - 1;
+        lane = std::countr_zero(ready);
+    }
+    return warp.lanes[lane];
+}
+
+/// Leaves the calling thread for `next`, or for the scheduler where that is null.
+void leave_for(Lane* next) {
+    Lane& lane = self();
+    if (next == &lane) return;
+    current = next;
+    switch_fiber(lane.fiber, next != nullptr ? next->fiber : state.scheduler);
+}
+
+void leave(Warp& warp) {
+    bool const change_warp = preemptive && draw() % 4 == 0;
+    leave_for(change_warp || state.error ? nullptr : pick(warp));
+    if (state.cancelled) throw Cancelled{};
+}
+
+void fail(std::exception_ptr error) {
+    if (!state.error) state.error = std::move(error);
+}
+
+void release_barrier() {
+    state.barrier_result = state.barrier_true;
+    state.barrier_true = 0;
+    state.at_barrier = 0;
+    state.barrier_parity = !state.barrier_parity;
+    for (int w = 0; w < state.warp_count; ++w) {
+        Warp& warp = state.warps[static_cast<std::size_t>(w)];
+        warp.ready |= warp.at_barrier;
+        warp.at_barrier = 0;
+    }
+}
+
+void end_thread(Lane& lane) {
+    Warp& warp = state.warps[lane.warp];
+    unsigned const bit = 1u << lane.lane;
+    warp.alive &= ~bit;
+    warp.ready &= ~bit;
+    --state.alive;
+    if (state.cancelled || state.error) return;
+    for (unsigned waiting = warp.in_collective; waiting != 0; waiting &= waiting - 1) {
+        Lane const& other = *warp.lanes[std::countr_zero(waiting)];
+        if ((other.mask & bit) == 0) continue;
+        try {
+            fault("the thread ended, but thread " + text(other.index) + " waits for it in " + to_string(other.operation));
+        } catch (...) {
+            fail(std::current_exception());
+        }
+        return;
+    }
+    if (state.at_barrier > 0 && state.at_barrier == state.alive) release_barrier();
+}
+
+/// A fiber plays the same thread in block after block.
+void fiber_main() {
+    fiber_entered();
+    Lane& lane = self();
+    for (;;) {
+        join_clock(&start_clock);
+        try {
+            if (!state.cancelled) {
+                kernel_body(kernel_context);
+                finish_copies();
+            }
+        } catch (Cancelled const&) {
+        } catch (...) {
+            fail(std::current_exception());
+        }
+        drop_copies();
+        end_thread(lane);
+        publish_clock(&end_clock);
+        Warp& warp = state.warps[lane.warp];
+        leave_for(state.error ? nullptr : pick(warp));
+    }
+}
+
+void resume(Lane& lane) {
+    current = &lane;
+    switch_fiber(state.scheduler, lane.fiber);
+    current = nullptr;
+}
+
+void cancel_rest() {
+    state.cancelled = true;
+    for (int t = 0; t < state.threads; ++t) {
+        Lane& lane = *state.lanes[static_cast<std::size_t>(t)];
+        if ((state.warps[lane.warp].alive >> lane.lane & 1u) != 0) {
+            state.warps[lane.warp].ready = 0;  // each returns here, not to a neighbour
+            resume(lane);
+        }
+    }
+    state.cancelled = false;
+}
+
+void schedule() {
+    std::array<int, max_warps> order{};
+    auto const last = order.begin() + state.warp_count;
+    std::iota(order.begin(), last, 0);
+    if (in_force.order == Order::descending) std::reverse(order.begin(), last);
+    while (state.alive > 0 && !state.error) {
+        if (preemptive) {
+            for (int i = state.warp_count - 1; i > 0; --i) {
+                std::swap(order[static_cast<std::size_t>(i)], order[draw() % static_cast<unsigned>(i + 1)]);
+            }
+        }
+        bool progress = false;
+        for (auto w = order.begin(); w != last && !state.error; ++w) {
+            if (Lane* const lane = pick(state.warps[static_cast<std::size_t>(*w)])) {
+                progress = true;
+                resume(*lane);
+            }
+        }
+        if (!progress && state.alive > 0) fail(std::make_exception_ptr(KernelFault(deadlock(state), state.launch->where)));
+    }
+}
+
+void prepare_block(Launch const& launch) {
+    state.threads = static_cast<int>(launch.block.x * launch.block.y * launch.block.z);
+    state.warp_count = (state.threads + 31) / 32;
+    state.alive = state.threads;
+    state.at_barrier = 0;
+    state.barrier_true = 0;
+    for (int w = 0; w < state.warp_count; ++w) {
+        int const rest = state.threads - 32 * w;
+        unsigned const existing = rest >= 32 ? 0xFFFFFFFFu : (1u << rest) - 1u;
+        state.warps[static_cast<std::size_t>(w)] = {.lanes = state.lanes.data() + 32 * w,
+                                                    .existing = existing,
+                                                    .alive = existing,
+                                                    .ready = existing,
+                                                    .in_collective = 0,
+                                                    .at_barrier = 0};
+    }
+}
+
+void prepare_threads(Launch const& launch) {
+    auto const threads = launch.block.x * launch.block.y * launch.block.z;
+    for (unsigned t = static_cast<unsigned>(state.pool.size()); t < threads; ++t) {
+        auto lane = std::make_unique<Lane>();
+        lane->lane = t % 32;
+        lane->warp = t / 32;
+        create(lane->fiber, fiber_main, static_cast<int>(t));
+        state.lanes[t] = lane.get();
+        state.pool.push_back(std::move(lane));
+    }
+    for (unsigned t = 0; t < threads; ++t) {
+        state.lanes[t]->index = {t % launch.block.x, t / launch.block.x % launch.block.y, t / launch.block.x / launch.block.y};
+    }
+}
+
+void run_block(std::uint64_t number) {
+    Launch const& launch = *state.launch;
+    std::uint64_t const row = number / launch.grid.x;
+    block.index = {static_cast<unsigned>(number % launch.grid.x), static_cast<unsigned>(row % launch.grid.y),
+                   static_cast<unsigned>(row / launch.grid.y)};
+    prepare_block(launch);
+    poison_shared_memory();
+    publish_clock(&start_clock);
+    schedule();
+    if (state.error) cancel_rest();
+    join_clock(&end_clock);
+    if (!state.error && shared_memory_overrun()) {
+        fail(std::make_exception_ptr(KernelFault("block " + text(block.index) + " wrote past the end of its " +
+                                                     std::to_string(launch.shared_bytes) + " bytes of dynamic shared memory",
+                                                 launch.where)));
+    }
+    if (state.error) std::rethrow_exception(std::exchange(state.error, nullptr));
+}
+
+// ---- launching ---------------------------------------------------------------------------------------------------------
+
+[[noreturn]] void refuse(cudaError_t code, std::string const& what, Launch const& launch) {
+    throw DeviceError(code, cudaGetErrorName(code), "kernel launch: " + what, launch.where.file_name(),
+                      static_cast<int>(launch.where.line()));
+}
+
+void validate(Launch const& launch) {
+    auto const shape = [](dim3 const& d) { return text(uint3{d.x, d.y, d.z}); };
+    std::uint64_t const threads = std::uint64_t{launch.block.x} * launch.block.y * launch.block.z;
+    if (threads == 0 || threads > max_threads || launch.block.x > 1024 || launch.block.y > 1024 || launch.block.z > 64) {
+        refuse(cudaErrorInvalidConfiguration, "a block of " + shape(launch.block) + " threads", launch);
+    }
+    if (launch.grid.x > 0x7FFFFFFFu || launch.grid.y > 65535 || launch.grid.z > 65535) {
+        refuse(cudaErrorInvalidConfiguration, "a grid of " + shape(launch.grid) + " blocks", launch);
+    }
+    int limit = 0;
+    cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0);
+    if (launch.shared_bytes > static_cast<std::size_t>(limit)) {
+        refuse(
+            cudaErrorInvalidValue,
+            std::to_string(launch.shared_bytes) + " bytes of dynamic shared memory, more than the " + std::to_string(limit) + " of a block",
+            launch);
+    }
+    if (launch.cluster > 1 || launch.cooperative) {
+        refuse(cudaErrorNotSupported, "the host executor has neither clusters nor cooperative launches", launch);
+    }
+    if (!is_stream(launch.stream)) refuse(cudaErrorInvalidResourceHandle, "the stream does not exist", launch);
+}
+
+void run_grid(Launch const& launch) {
+    std::uint64_t const blocks = std::uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
+    if (in_force.blocks == Order::random) {
+        std::vector<std::uint64_t> order(blocks);
+        std::iota(order.begin(), order.end(), 0);
+        for (std::uint64_t i = blocks; i > 1; --i) std::swap(order[i - 1], order[draw() % i]);
+        for (std::uint64_t const number : order) run_block(number);
+        return;
+    }
+    for (std::uint64_t i = 0; i < blocks; ++i) run_block(in_force.blocks == Order::descending ? blocks - 1 - i : i);
+}
+
+}  // namespace
+
+Options const& options() noexcept {
+    return in_force;
+}
+
+Scope::Scope(Options options) : before_(in_force) {
+    in_force = options;
+}
+Scope::~Scope() {
+    in_force = before_;
+}
+
+KernelFault::KernelFault(std::string const& what, std::source_location const& launched)
+    : DeviceError(cudaErrorLaunchFailure, "cudaErrorLaunchFailure", what, launched.file_name(), static_cast<int>(launched.line())) {}
+
+void fault(std::string const& what) {
+    if (current == nullptr) throw KernelFault(what + " (outside of a kernel)", std::source_location::current());
+    throw KernelFault("block " + text(block.index) + ", thread " + text(current->index) + ": " + what, state.launch->where);
+}
+
+void run(Launch const& launch, void (*body)(void const*), void const* context) {
+    validate(launch);
+    if (in_launch) refuse(cudaErrorNotSupported, "a kernel cannot launch another one", launch);
+    std::lock_guard const lock(one_launch);
+    struct Running {
+        Running() { in_launch = true; }
+        ~Running() {
+            in_launch = false;
+            current = nullptr;
+        }
+    } const running;
+    adopt_host_thread(state.scheduler);
+    preemptive = in_force.order == Order::random;
+    state.random = in_force.seed;
+    state.launch = &launch;
+    kernel_body = body;
+    kernel_context = context;
+    block.size = launch.block;
+    block.grid = launch.grid;
+    prepare_threads(launch);
+    SharedMemory const shared(launch.shared_bytes);
+    run_grid(launch);
+    if (std::string const damage = damaged_guard(); !damage.empty()) throw KernelFault(damage, launch.where);
+}
+
+void yield() {
+    if (current == nullptr) return;
+    leave_for(nullptr);  // stays ready
+    if (state.cancelled) throw Cancelled{};
+}
+
+unsigned barrier(Barrier kind, bool predicate) {
+    Lane& lane = self();
+    Warp& warp = state.warps[lane.warp];
+    if (state.at_barrier > 0 && state.barrier_kind != kind) fault("other threads of the block wait at another kind of __syncthreads");
+    state.barrier_kind = kind;
+    state.barrier_true += predicate;
+    ++state.at_barrier;
+    unsigned const bit = 1u << lane.lane;
+    warp.ready &= ~bit;
+    warp.at_barrier |= bit;
+    char* const clock = &state.barrier_clocks[state.barrier_parity];
+    publish_clock(clock);
+    if (state.at_barrier == state.alive) {
+        release_barrier();
+        leave_for(nullptr);  // the order of the next interval is chosen anew
+        if (state.cancelled) throw Cancelled{};
+    } else {
+        leave(warp);
+    }
+    join_clock(clock);
+    return state.barrier_result;
+}
+
+void exchange(Collective operation, unsigned mask, void* argument) {
+    Lane& lane = self();
+    Warp& warp = state.warps[lane.warp];
+    unsigned const bit = 1u << lane.lane;
+    if ((mask & bit) == 0)
+        fault(std::string(to_string(operation)) + ": the mask does not name the calling lane " + std::to_string(lane.lane));
+    bool const aligned = operation >= Collective::ldmatrix_x4;
+    if (aligned && warp.alive != 0xFFFFFFFFu) fault(std::string(to_string(operation)) + " needs all 32 lanes of the warp");
+    mask &= warp.existing;
+    if ((mask & ~warp.alive) != 0) {
+        fault(std::string(to_string(operation)) + ": the mask names lane " + std::to_string(std::countr_zero(mask & ~warp.alive)) +
+              ", whose thread has ended");
+    }
+    lane.operation = operation;
+    lane.mask = mask;
+    lane.argument = argument;
+    if (operation == Collective::sync) publish_clock(&lane.clocks[lane.clock_parity]);
+
+    unsigned const waiting = warp.in_collective | bit;
+    bool complete_now = (waiting & mask) == mask;
+    for (unsigned rest = complete_now ? mask & ~bit : 0; rest != 0; rest &= rest - 1) {
+        Lane const& other = *warp.lanes[std::countr_zero(rest)];
+        complete_now = complete_now && other.mask == mask && other.operation == operation;
+    }
+    if (complete_now) {
+        complete(operation, warp, mask);
+        warp.in_collective &= ~mask;
+        warp.ready |= mask;
+        if (preemptive) leave(warp);
+    } else {
+        warp.in_collective = waiting;
+        warp.ready &= ~bit;
+        leave(warp);
+    }
+    if (operation == Collective::sync) {
+        for (unsigned rest = mask; rest != 0; rest &= rest - 1) {
+            unsigned const other = static_cast<unsigned>(std::countr_zero(rest));
+            join_clock(&warp.lanes[other]->clocks[lane.lanes_met >> other & 1u]);
+        }
+    }
+}
+
+}  // namespace ca3::simt

@@ -1,0 +1,324 @@
+#include "tests/support/simt/runtime.hpp"
+
+#include "tests/support/simt/executor.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+
+struct CUstream_st {};
+
+namespace ca3::simt {
+
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr std::size_t zone_bytes = 0;  // the tool's own red zones surround the block
+#else
+constexpr std::size_t zone_bytes = 256;
+#endif
+constexpr unsigned char zone = 0xA5;
+constexpr std::size_t alignment = 256;  // as cudaMalloc promises
+
+/// The device: its memory, by address, and its streams.
+struct Device {
+    std::mutex mutex;
+    std::map<unsigned char*, std::size_t> blocks;  ///< bytes asked for, zones not counted
+    std::uint64_t bytes = 0;
+    std::set<cudaStream_t> streams;
+
+    ~Device() {
+        for (auto const& [pointer, size] : blocks) std::free(pointer - zone_bytes);
+        for (cudaStream_t stream : streams) std::unique_ptr<CUstream_st> const ended(stream);
+    }
+};
+
+Device& device() {
+    static Device instance;
+    return instance;
+}
+
+thread_local cudaError_t last_error = cudaSuccess;
+
+cudaError_t result(cudaError_t error) {
+    if (error != cudaSuccess) last_error = error;
+    return error;
+}
+
+bool intact(unsigned char const* begin) {
+    return std::all_of(begin, begin + zone_bytes, [](unsigned char byte) { return byte == zone; });
+}
+
+std::string damage(unsigned char const* pointer, std::size_t bytes) {
+    std::string const block = "device memory of " + std::to_string(bytes) + " bytes";
+    if (!intact(pointer - zone_bytes)) return "a write before the begin of " + block;
+    if (!intact(pointer + bytes)) return "a write past the end of " + block;
+    return {};
+}
+
+struct SharedLimits {
+    int block;
+    int multiprocessor;
+};
+
+SharedLimits shared_limits() {
+    switch (options().compute_capability) {
+        case 75:
+            return {64 * 1024, 64 * 1024};
+        case 80:
+            return {163 * 1024, 164 * 1024};
+        case 90:
+            return {227 * 1024, 228 * 1024};
+        default:
+            return {99 * 1024, 100 * 1024};
+    }
+}
+
+}  // namespace
+
+Allocations allocations() {
+    std::lock_guard const lock(device().mutex);
+    return {static_cast<std::int64_t>(device().blocks.size()), device().bytes};
+}
+
+std::string damaged_guard() {
+    std::lock_guard const lock(device().mutex);
+    for (auto const& [pointer, bytes] : device().blocks) {
+        if (std::string found = damage(pointer, bytes); !found.empty()) return found;
+    }
+    return {};
+}
+
+bool is_stream(cudaStream_t stream) {
+    std::lock_guard const lock(device().mutex);
+    return stream == nullptr || device().streams.contains(stream);
+}
+
+cudaError_t blocks_per_multiprocessor(int* blocks, int threads, std::size_t shared_bytes) {
+    if (threads < 1 || threads > 1024) return result(cudaErrorInvalidValue);
+    int const by_threads = std::min(32, 2048 / ((threads + 31) / 32 * 32));
+    auto const by_memory = static_cast<std::size_t>(shared_limits().multiprocessor) / (shared_bytes + 1024);
+    *blocks = std::min(by_threads, static_cast<int>(by_memory));
+    return cudaSuccess;
+}
+
+}  // namespace ca3::simt
+
+using namespace ca3::simt;
+
+cudaError_t cudaGetLastError() {
+    cudaError_t const error = last_error;
+    last_error = cudaSuccess;
+    return error;
+}
+
+cudaError_t cudaPeekAtLastError() {
+    return last_error;
+}
+
+char const* cudaGetErrorName(cudaError_t error) {
+    switch (error) {
+        case cudaSuccess:
+            return "cudaSuccess";
+        case cudaErrorInvalidValue:
+            return "cudaErrorInvalidValue";
+        case cudaErrorMemoryAllocation:
+            return "cudaErrorMemoryAllocation";
+        case cudaErrorInvalidConfiguration:
+            return "cudaErrorInvalidConfiguration";
+        case cudaErrorInvalidDevice:
+            return "cudaErrorInvalidDevice";
+        case cudaErrorInvalidResourceHandle:
+            return "cudaErrorInvalidResourceHandle";
+        case cudaErrorLaunchFailure:
+            return "cudaErrorLaunchFailure";
+        case cudaErrorNotSupported:
+            return "cudaErrorNotSupported";
+    }
+    return "cudaErrorUnknown";
+}
+
+char const* cudaGetErrorString(cudaError_t error) {
+    switch (error) {
+        case cudaSuccess:
+            return "no error";
+        case cudaErrorInvalidValue:
+            return "invalid argument";
+        case cudaErrorMemoryAllocation:
+            return "out of memory";
+        case cudaErrorInvalidConfiguration:
+            return "invalid configuration argument";
+        case cudaErrorInvalidDevice:
+            return "invalid device ordinal";
+        case cudaErrorInvalidResourceHandle:
+            return "invalid resource handle";
+        case cudaErrorLaunchFailure:
+            return "unspecified launch failure";
+        case cudaErrorNotSupported:
+            return "operation not supported";
+    }
+    return "unknown error";
+}
+
+cudaError_t cudaGetDeviceCount(int* count) {
+    *count = 1;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
+    if (index != 0) return result(cudaErrorInvalidDevice);
+    *properties = {.name = "host executor",
+                   .totalGlobalMem = options().memory_bytes,
+                   .major = options().compute_capability / 10,
+                   .minor = options().compute_capability % 10,
+                   .multiProcessorCount = 2,
+                   .l2CacheSize = 1 << 20};
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int* index) {
+    *index = 0;
+    return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int index) {
+    return index == 0 ? cudaSuccess : result(cudaErrorInvalidDevice);
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int index) {
+    if (index != 0) return result(cudaErrorInvalidDevice);
+    switch (attribute) {
+        case cudaDevAttrMaxSharedMemoryPerBlock:
+            *value = 48 * 1024;
+            return cudaSuccess;
+        case cudaDevAttrMultiProcessorCount:
+            *value = 2;
+            return cudaSuccess;
+        case cudaDevAttrComputeCapabilityMajor:
+            *value = options().compute_capability / 10;
+            return cudaSuccess;
+        case cudaDevAttrComputeCapabilityMinor:
+            *value = options().compute_capability % 10;
+            return cudaSuccess;
+        case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
+            *value = shared_limits().multiprocessor;
+            return cudaSuccess;
+        case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+            *value = shared_limits().block;
+            return cudaSuccess;
+        case cudaDevAttrMemoryPoolsSupported:
+            *value = 1;
+            return cudaSuccess;
+    }
+    return result(cudaErrorInvalidValue);
+}
+
+cudaError_t cudaMemGetInfo(std::size_t* free_bytes, std::size_t* total_bytes) {
+    std::uint64_t const used = allocations().bytes;
+    *total_bytes = options().memory_bytes;
+    *free_bytes = used < *total_bytes ? *total_bytes - used : 0;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+    auto made = std::make_unique<CUstream_st>();
+    std::lock_guard const lock(device().mutex);
+    device().streams.insert(made.get());
+    *stream = made.release();
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    std::lock_guard const lock(device().mutex);
+    if (device().streams.erase(stream) == 0) return result(cudaErrorInvalidResourceHandle);
+    std::unique_ptr<CUstream_st> const ended(stream);
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    return is_stream(stream) ? cudaSuccess : result(cudaErrorInvalidResourceHandle);
+}
+cudaError_t cudaDeviceSynchronize() {
+    return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
+    std::lock_guard const lock(device().mutex);
+    std::uint64_t const total = options().memory_bytes;
+    *pointer = nullptr;
+    if (bytes == 0) return cudaSuccess;
+    if (bytes > total || device().bytes > total - bytes) return result(cudaErrorMemoryAllocation);
+    void* memory = nullptr;
+    if (posix_memalign(&memory, alignment, bytes + 2 * zone_bytes) != 0) return result(cudaErrorMemoryAllocation);
+    auto* const begin = static_cast<unsigned char*>(memory);
+    std::memset(begin, zone, zone_bytes);
+    std::memset(begin + zone_bytes, poison, bytes);
+    std::memset(begin + zone_bytes + bytes, zone, zone_bytes);
+    device().blocks.emplace(begin + zone_bytes, bytes);
+    device().bytes += bytes;
+    *pointer = begin + zone_bytes;
+    return cudaSuccess;
+}
+
+cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stream) {
+    *pointer = nullptr;
+    return is_stream(stream) ? cudaMalloc(pointer, bytes) : result(cudaErrorInvalidResourceHandle);
+}
+
+cudaError_t cudaFree(void* pointer) {
+    if (pointer == nullptr) return cudaSuccess;
+    std::lock_guard const lock(device().mutex);
+    auto const found = device().blocks.find(static_cast<unsigned char*>(pointer));
+    if (found == device().blocks.end()) return result(cudaErrorInvalidValue);
+    bool const clean = damage(found->first, found->second).empty();
+    device().bytes -= found->second;
+    std::free(found->first - zone_bytes);
+    device().blocks.erase(found);
+    return clean ? cudaSuccess : result(cudaErrorLaunchFailure);
+}
+
+cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
+    return is_stream(stream) ? cudaFree(pointer) : result(cudaErrorInvalidResourceHandle);
+}
+
+cudaError_t cudaMemcpy(void* to, void const* from, std::size_t bytes, cudaMemcpyKind) {
+    if (bytes != 0) std::memcpy(to, from, bytes);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void* to, void const* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+    return is_stream(stream) ? cudaMemcpy(to, from, bytes, kind) : result(cudaErrorInvalidResourceHandle);
+}
+
+cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, void const* from, std::size_t from_pitch, std::size_t width,
+                              std::size_t height, cudaMemcpyKind kind, cudaStream_t stream) {
+    if (height != 0 && (width > to_pitch || width > from_pitch)) return result(cudaErrorInvalidValue);
+    for (std::size_t row = 0; row < height; ++row) {
+        cudaError_t const error = cudaMemcpyAsync(static_cast<unsigned char*>(to) + row * to_pitch,
+                                                  static_cast<unsigned char const*>(from) + row * from_pitch, width, kind, stream);
+        if (error != cudaSuccess) return error;
+    }
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemset(void* to, int value, std::size_t bytes) {
+    if (bytes != 0) std::memset(to, value, bytes);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
+    return is_stream(stream) ? cudaMemset(to, value, bytes) : result(cudaErrorInvalidResourceHandle);
+}
+
+cudaError_t cudaMemset2DAsync(void* to, std::size_t pitch, int value, std::size_t width, std::size_t height, cudaStream_t stream) {
+    if (height != 0 && width > pitch) return result(cudaErrorInvalidValue);
+    for (std::size_t row = 0; row < height; ++row) {
+        cudaError_t const error = cudaMemsetAsync(static_cast<unsigned char*>(to) + row * pitch, value, width, stream);
+        if (error != cudaSuccess) return error;
+    }
+    return cudaSuccess;
+}

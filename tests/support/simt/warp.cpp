@@ -1,0 +1,266 @@
+#include "tests/support/simt/block_state.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+/// The results of warp collectives, from the operands of all lanes that take part.
+namespace ca3::simt {
+
+namespace {
+
+template <class F>
+void each_lane(unsigned mask, F const& f) {
+    for (unsigned rest = mask; rest != 0; rest &= rest - 1) f(static_cast<unsigned>(std::countr_zero(rest)));
+}
+
+template <class T>
+T& argument(Warp& warp, unsigned lane) {
+    return *static_cast<T*>(warp.lanes[lane]->argument);
+}
+
+/// The lane that `lane` reads from. Lanes form segments of `width`, which must be a power of two up to 32.
+unsigned source(Collective operation, unsigned lane, ShuffleArgument const& argument) {
+    unsigned const width = static_cast<unsigned>(argument.width);
+    unsigned const first = lane & ~(width - 1);
+    unsigned const distance = static_cast<unsigned>(argument.lane);
+    switch (operation) {
+        case Collective::shuffle:
+            return first + (distance & (width - 1));
+        case Collective::shuffle_up:
+            return lane - first >= distance ? lane - distance : lane;
+        case Collective::shuffle_down:
+            return distance < width - (lane - first) ? lane + distance : lane;
+        default: {  // xor: a lane may read from an earlier segment, not from a later one
+            unsigned const other = lane ^ distance;
+            return other < first + width ? other : lane;
+        }
+    }
+}
+
+void shuffle(Collective operation, Warp& warp, unsigned mask) {
+    std::uint64_t values[32];
+    std::memset(values, poison, sizeof(values));  // what a lane outside of the mask gives
+    each_lane(mask, [&](unsigned lane) { values[lane] = argument<ShuffleArgument>(warp, lane).value; });
+    each_lane(mask, [&](unsigned lane) {
+        auto& own = argument<ShuffleArgument>(warp, lane);
+        own.value = values[source(operation, lane, own) & 31u];
+    });
+}
+
+unsigned ballot(Warp& warp, unsigned mask) {
+    unsigned votes = 0;
+    each_lane(mask, [&](unsigned lane) { votes |= static_cast<unsigned>(argument<WordArgument>(warp, lane).value != 0) << lane; });
+    return votes;
+}
+
+unsigned equal_lanes(Warp& warp, unsigned mask, std::uint64_t value) {
+    unsigned out = 0;
+    each_lane(mask, [&](unsigned lane) { out |= static_cast<unsigned>(argument<WordArgument>(warp, lane).value == value) << lane; });
+    return out;
+}
+
+unsigned reduce(Collective operation, Warp& warp, unsigned mask) {
+    auto const value = [&](unsigned lane) { return static_cast<unsigned>(argument<WordArgument>(warp, lane).value); };
+    unsigned out = value(static_cast<unsigned>(std::countr_zero(mask)));
+    each_lane(mask & (mask - 1), [&](unsigned lane) {
+        unsigned const next = value(lane);
+        switch (operation) {
+            case Collective::reduce_add:
+                out += next;
+                break;
+            case Collective::reduce_min:
+                out = static_cast<unsigned>(std::min(static_cast<int>(out), static_cast<int>(next)));
+                break;
+            case Collective::reduce_max:
+                out = static_cast<unsigned>(std::max(static_cast<int>(out), static_cast<int>(next)));
+                break;
+            case Collective::reduce_min_unsigned:
+                out = std::min(out, next);
+                break;
+            case Collective::reduce_max_unsigned:
+                out = std::max(out, next);
+                break;
+            case Collective::reduce_and:
+                out &= next;
+                break;
+            case Collective::reduce_or:
+                out |= next;
+                break;
+            default:
+                out ^= next;
+                break;
+        }
+    });
+    return out;
+}
+
+void give_all(Warp& warp, unsigned mask, unsigned result) {
+    each_lane(mask, [&](unsigned lane) { argument<WordArgument>(warp, lane).result = result; });
+}
+
+void synchronise(Warp& warp, unsigned mask) {
+    unsigned parities = 0;
+    each_lane(mask, [&](unsigned lane) { parities |= static_cast<unsigned>(warp.lanes[lane]->clock_parity) << lane; });
+    each_lane(mask, [&](unsigned lane) {
+        warp.lanes[lane]->lanes_met = parities;
+        warp.lanes[lane]->clock_parity = !warp.lanes[lane]->clock_parity;
+    });
+}
+
+/// Lane l receives of matrix m the bytes 4 (l % 4) ... + 3 of row l / 4, which lane 8 m + l / 4 has read.
+void load_matrices(Warp& warp) {
+    for (unsigned lane = 0; lane < 32; ++lane) {
+        auto& own = argument<LdmatrixArgument>(warp, lane);
+        for (unsigned m = 0; m < 4; ++m) {
+            own.result[m] = argument<LdmatrixArgument>(warp, 8 * m + lane / 4).row[lane % 4];
+        }
+    }
+}
+
+/// The operands of a product gathered from the fragments: 32-bit words along k, 8 of them per row of A and per column of B.
+/// Register r of lane (g, t) holds of A the word t + 4 (r / 2) of row g + 8 (r % 2), of B the word t + 4 r of column g.
+struct Operands {
+    unsigned a[16][8];
+    unsigned b[8][8];
+};
+
+Operands gather(Warp& warp) {
+    Operands out;
+    for (unsigned lane = 0; lane < 32; ++lane) {
+        auto const& fragment = argument<MmaArgument>(warp, lane);
+        unsigned const g = lane / 4;
+        unsigned const t = lane % 4;
+        for (unsigned r = 0; r < 4; ++r) out.a[g + 8 * (r % 2)][t + 4 * (r / 2)] = fragment.a[r];
+        for (unsigned r = 0; r < 2; ++r) out.b[g][t + 4 * r] = fragment.b[r];
+    }
+    return out;
+}
+
+/// Adds product(row, column) to the accumulators: register r of lane (g, t) is D(g + 8 (r / 2), 2 t + r % 2).
+template <class Product>
+void accumulate(Warp& warp, Product const& product) {
+    for (unsigned lane = 0; lane < 32; ++lane) {
+        int* const d = argument<MmaArgument>(warp, lane).d;
+        for (unsigned r = 0; r < 4; ++r) {
+            unsigned const sum = product(lane / 4 + 8 * (r / 2), 2 * (lane % 4) + r % 2);
+            d[r] = static_cast<int>(static_cast<unsigned>(d[r]) + sum);
+        }
+    }
+}
+
+template <class A, class B>
+void multiply_bytes(Warp& warp) {
+    Operands const operands = gather(warp);
+    A a[16][32];
+    B b[8][32];
+    std::memcpy(a, operands.a, sizeof(a));
+    std::memcpy(b, operands.b, sizeof(b));
+    accumulate(warp, [&](unsigned row, unsigned column) {
+        int sum = 0;
+        for (int k = 0; k < 32; ++k) sum += a[row][k] * b[column][k];
+        return static_cast<unsigned>(sum);
+    });
+}
+
+void multiply_bits(Warp& warp) {
+    Operands const operands = gather(warp);
+    accumulate(warp, [&](unsigned row, unsigned column) {
+        int sum = 0;
+        for (int k = 0; k < 8; ++k) sum += std::popcount(operands.a[row][k] & operands.b[column][k]);
+        return static_cast<unsigned>(sum);
+    });
+}
+
+}  // namespace
+
+void complete(Collective operation, Warp& warp, unsigned mask) {
+    switch (operation) {
+        case Collective::sync:
+            return synchronise(warp, mask);
+        case Collective::shuffle:
+        case Collective::shuffle_up:
+        case Collective::shuffle_down:
+        case Collective::shuffle_xor:
+            return shuffle(operation, warp, mask);
+        case Collective::ballot:
+        case Collective::all:
+        case Collective::any:
+            return give_all(warp, mask, ballot(warp, mask));
+        case Collective::match_any:
+            return each_lane(mask, [&](unsigned lane) {
+                auto& own = argument<WordArgument>(warp, lane);
+                own.result = equal_lanes(warp, mask, own.value);
+            });
+        case Collective::match_all: {
+            unsigned const equal =
+                equal_lanes(warp, mask, argument<WordArgument>(warp, static_cast<unsigned>(std::countr_zero(mask))).value);
+            return give_all(warp, mask, equal == mask ? mask : 0);
+        }
+        case Collective::ldmatrix_x4:
+            return load_matrices(warp);
+        case Collective::mma_m16n8k32_s8:
+            return multiply_bytes<std::int8_t, std::int8_t>(warp);
+        case Collective::mma_m16n8k32_u8s8:
+            return multiply_bytes<std::uint8_t, std::int8_t>(warp);
+        case Collective::mma_m16n8k32_s8u8:
+            return multiply_bytes<std::int8_t, std::uint8_t>(warp);
+        case Collective::mma_m16n8k256_b1_and:
+            return multiply_bits(warp);
+        default:
+            return give_all(warp, mask, reduce(operation, warp, mask));
+    }
+}
+
+char const* to_string(Collective operation) noexcept {
+    switch (operation) {
+        case Collective::sync:
+            return "__syncwarp";
+        case Collective::shuffle:
+            return "__shfl_sync";
+        case Collective::shuffle_up:
+            return "__shfl_up_sync";
+        case Collective::shuffle_down:
+            return "__shfl_down_sync";
+        case Collective::shuffle_xor:
+            return "__shfl_xor_sync";
+        case Collective::ballot:
+            return "__ballot_sync";
+        case Collective::all:
+            return "__all_sync";
+        case Collective::any:
+            return "__any_sync";
+        case Collective::match_any:
+            return "__match_any_sync";
+        case Collective::match_all:
+            return "__match_all_sync";
+        case Collective::reduce_add:
+            return "__reduce_add_sync";
+        case Collective::reduce_min:
+        case Collective::reduce_min_unsigned:
+            return "__reduce_min_sync";
+        case Collective::reduce_max:
+        case Collective::reduce_max_unsigned:
+            return "__reduce_max_sync";
+        case Collective::reduce_and:
+            return "__reduce_and_sync";
+        case Collective::reduce_or:
+            return "__reduce_or_sync";
+        case Collective::reduce_xor:
+            return "__reduce_xor_sync";
+        case Collective::ldmatrix_x4:
+            return "ldmatrix_x4";
+        case Collective::mma_m16n8k32_s8:
+            return "mma_m16n8k32_s8";
+        case Collective::mma_m16n8k32_u8s8:
+            return "mma_m16n8k32_u8s8";
+        case Collective::mma_m16n8k32_s8u8:
+            return "mma_m16n8k32_s8u8";
+        case Collective::mma_m16n8k256_b1_and:
+            return "mma_m16n8k256_b1_and";
+    }
+    return "?";
+}
+
+}  // namespace ca3::simt
