@@ -153,7 +153,7 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, std::string co
 
 std::string safetensors_header_text(SafetensorsHeader const& header) {
     std::string text;
-    auto const add = [&](std::string const& name, json const& value) {
+    auto const add = [&](std::string const& name, nlohmann::ordered_json const& value) {
         text += (text.empty() ? "{" : ",") + json(name).dump() + ":" + value.dump();
     };
     try {

@@ -20,6 +20,9 @@ struct ZipMember {
     std::uint64_t offset = 0;  ///< of the compressed data
 };
 
+/// Continues the CRC-32 of what came before.
+[[nodiscard]] std::uint32_t extend_crc(std::uint32_t crc, std::span<std::byte const> bytes) noexcept;
+
 /// The members in the order of the file. Refuses what does not lie where it says: overlaps, sizes beyond the file, duplicate names,
 /// local headers that disagree with the directory. @throws FormatError
 [[nodiscard]] std::vector<ZipMember> read_zip_directory(Source const& source);

@@ -20,7 +20,7 @@ private:
         std::uint64_t const left = member_.size - position();
         auto const part = to.first(static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), left)));
         std::size_t const got = inner_->read(part);
-        crc_ = crc32_z(crc_, reinterpret_cast<Bytef const*>(part.data()), got);
+        crc_ = extend_crc(crc_, part.first(got));
         if (got < part.size()) fail(position() + got, "the member is shorter than the directory says");
         if (got < to.size()) {
             std::byte extra{};
@@ -32,10 +32,15 @@ private:
 
     ZipMember const& member_;
     std::unique_ptr<Stream> inner_;
-    uLong crc_ = 0;
+    std::uint32_t crc_ = 0;
 };
 
 }  // namespace
+
+std::uint32_t extend_crc(std::uint32_t crc, std::span<std::byte const> bytes) noexcept {
+    if (bytes.empty()) return crc;  // zlib takes a null pointer for the wish to begin anew
+    return static_cast<std::uint32_t>(crc32_z(crc, reinterpret_cast<Bytef const*>(bytes.data()), bytes.size()));
+}
 
 std::unique_ptr<Stream> open_zip_member(Source const& source, ZipMember const& member) {
     std::string const context = "member '" + member.name + "': ";

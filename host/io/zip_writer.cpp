@@ -2,8 +2,6 @@
 #include "io/zip.hpp"
 #include "io/zip_format.hpp"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <iterator>
 
@@ -54,9 +52,8 @@ void ZipWriter::add(std::string const& name, std::function<void(Sink const&)> co
     Entry entry{.member = {.name = name, .deflated = compress}, .header_offset = written_};
     ZipMember& member = entry.member;
     std::vector<std::byte> packed;
-    uLong crc = 0;
     auto const count = [&](std::span<std::byte const> bytes) {
-        crc = crc32_z(crc, reinterpret_cast<Bytef const*>(bytes.data()), bytes.size());
+        member.crc = extend_crc(member.crc, bytes);
         member.size += bytes.size();
     };
     if (compress) {
@@ -70,7 +67,6 @@ void ZipWriter::add(std::string const& name, std::function<void(Sink const&)> co
     } else {
         content(count);
     }
-    member.crc = static_cast<std::uint32_t>(crc);
     member.compressed = compress ? packed.size() : member.size;
 
     bool const zip64 = std::max(member.size, member.compressed) >= zip64_from_;
