@@ -1,0 +1,77 @@
+#include "kernels/hopfield/prepared.cuh"
+
+#include <limits>
+
+namespace ca3::hopfield::cuda {
+
+namespace {
+
+template <class T>
+Buffer<T> upload(Context const& context, std::vector<T> const& values) {
+    if (values.empty()) return {};
+    Buffer<T> buffer(context, static_cast<std::int64_t>(values.size()));
+    buffer.copy_from_host(values.data());
+    return buffer;
+}
+
+/// Patterns as bits, in both layouts.
+void upload_patterns(Context const& context, Model const& model, PreparedOnDevice& out) {
+    std::int64_t const d = model.neurons, P = model.patterns;
+    out.model.neuron_words = (d + 31) / 32;
+    if (d == 0 || P == 0) return;
+    out.rows = Buffer<std::uint32_t>(context, P * out.model.neuron_words);
+    out.columns = Buffer<std::uint32_t>(context, (P + 31) / 32 * d);
+    Buffer<std::int8_t> const pattern = upload(context, model.pattern);
+    MatrixView<std::int8_t const> const view(pattern.data(), P, d);
+    pack_rows(context, view, false, out.rows.data());
+    pack_columns(context, view, out.columns.data());
+    out.model.rows = out.rows.data();
+    out.model.columns = out.columns.data();
+}
+
+void upload_weights(Context const& context, Model const& model, PreparedOnDevice& out) {
+    std::int64_t const d = model.neurons;
+    out.model.weight_type = static_cast<WeightType>(model.weights.index());
+    std::visit(
+        [&](auto const& weights) {
+            if (weights.empty()) return;
+            std::int64_t const bytes = static_cast<std::int64_t>(weights.size() * sizeof(weights[0]));
+            out.weights = Buffer<unsigned char>(context, bytes);
+            out.weights.copy_from_host(reinterpret_cast<unsigned char const*>(weights.data()));
+            out.model.weights = out.model.weights_transposed = out.weights.data();
+            if (model.symmetric) return;
+            out.weights_transposed = Buffer<unsigned char>(context, bytes);
+            transpose(context, d, sizeof(weights[0]), out.weights.data(), out.weights_transposed.data());
+            out.model.weights_transposed = out.weights_transposed.data();
+        },
+        model.weights);
+}
+
+}  // namespace
+
+std::unique_ptr<Prepared> prepare(Context const& context, Model const& model) {
+    if (model.neurons > std::numeric_limits<std::int32_t>::max()) {
+        throw Overflow("hopfield: at most 2^31 - 1 neurons, are " + std::to_string(model.neurons));
+    }
+    auto out = std::make_unique<PreparedOnDevice>();
+    DeviceModel& view = out->model;
+    view.kind = model.kind;
+    view.neurons = model.neurons;
+    view.patterns = model.patterns;
+    view.p = model.p;
+    view.q = model.q;
+    view.unit = model.unit;
+    view.field_limit = model.field_limit;
+    upload_patterns(context, model, *out);
+    if (model.kind == Kind::dense) upload_weights(context, model, *out);
+
+    view.kernel = (out->kernel = upload(context, model.kernel)).data();
+    view.table = (out->table = upload(context, model.table)).data();
+    view.table_size = out->table.size();
+    view.diagonal = (out->diagonal = upload(context, model.diagonal)).data();
+    view.tau = (out->tau = upload(context, model.tau)).data();
+    view.bias = (out->bias = upload(context, model.bias)).data();
+    return out;
+}
+
+}  // namespace ca3::hopfield::cuda
