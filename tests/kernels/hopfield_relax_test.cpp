@@ -1,0 +1,95 @@
+#include "kernels/hopfield_cases.hpp"
+#include "support/compare.hpp"
+
+#include <gtest/gtest.h>
+
+/// The relaxation kernels give the states, statuses, sweeps and flips of the definition.
+namespace ca3::test {
+
+namespace {
+
+using hopfield::Kind;
+using hopfield::Model;
+using hopfield::Update;
+
+void expect_relaxes_as_defined(Model const& model, OwnedJob const& given) {
+    SCOPED_TRACE(describe(model, given.job));
+    Context const reference = Context::reference(), cuda = Context::cuda();
+    OwnedJob expected(given), actual(given);
+
+    auto const definition = hopfield::reference::prepare(reference, model);
+    hopfield::reference::relax(reference, model, *definition, expected.job);
+    auto const prepared = hopfield::cuda::prepare(cuda, model);
+    hopfield::cuda::relax(cuda, model, *prepared, actual.job);
+
+    EXPECT_TRUE(same_values(expected.states, actual.states));
+    EXPECT_TRUE(same_values(expected.sweeps, actual.sweeps));
+    EXPECT_TRUE(same_values(expected.flips, actual.flips));
+    EXPECT_EQ(expected.status, actual.status);
+}
+
+class HopfieldRelaxKernel : public testing::TestWithParam<std::tuple<Kind, Update>> {
+protected:
+    [[nodiscard]] Kind kind() const { return std::get<0>(GetParam()); }
+    [[nodiscard]] Update update() const { return std::get<1>(GetParam()); }
+    [[nodiscard]] std::uint64_t seed() const { return 100 * static_cast<std::uint64_t>(kind()) + static_cast<std::uint64_t>(update()); }
+};
+
+TEST_P(HopfieldRelaxKernel, FollowsTheDefinitionOnSmallRandomCases) {
+    Random random(seed());
+    for (int round = 0; round < 40 && !HasFailure(); ++round) {
+        Model const model = random_model(kind(), random.between(0, 12), random.between(0, 6), random);
+        expect_relaxes_as_defined(model, random_job(model, random.between(0, 5), update(), random));
+    }
+}
+
+TEST_P(HopfieldRelaxKernel, FollowsTheDefinitionAtEveryOddNumberOfNeurons) {
+    Random random(seed() + 1);
+    for (std::int64_t const d : odd_sizes()) {
+        Model const model = random_model(kind(), d, random.between(1, 8), random);
+        expect_relaxes_as_defined(model, random_job(model, random.between(1, 3), update(), random));
+    }
+}
+
+TEST_P(HopfieldRelaxKernel, FollowsTheDefinitionAtEveryOddNumberOfPatterns) {
+    Random random(seed() + 2);
+    for (std::int64_t const P : odd_sizes()) {
+        Model const model = random_model(kind(), random.between(1, 20), P, random);
+        expect_relaxes_as_defined(model, random_job(model, 2, update(), random));
+    }
+}
+
+std::string name_of(testing::TestParamInfo<std::tuple<Kind, Update>> const& info) {
+    static constexpr char const* kinds[] = {"hebbian", "centred", "projection", "power", "exponential", "dense"};
+    return kinds[static_cast<int>(std::get<0>(info.param))] + ("_" + std::string(to_string(std::get<1>(info.param))));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, HopfieldRelaxKernel,
+                         testing::Combine(testing::Values(Kind::hebbian, Kind::centred, Kind::projection, Kind::power, Kind::exponential,
+                                                          Kind::dense),
+                                          testing::Values(Update::synchronous, Update::asynchronous, Update::shared, Update::sequential)),
+                         name_of);
+
+TEST(HopfieldTwoCycle, IsFoundForTwoNeuronsThatFollowEachOther) {  // N = 2, w_12 = w_21 = 1, s = (1, -1)
+    Model model;
+    model.kind = Kind::dense;
+    model.neurons = 2;
+    model.weights = std::vector<std::int8_t>{0, 1, 1, 0};
+    model.field_limit = 2;
+    OwnedJob owned(1, 2);
+    owned.states = {1, -1};
+    owned.job.max_sweeps = 100;
+    OwnedJob run(owned);
+
+    Context const cuda = Context::cuda();
+    hopfield::cuda::relax(cuda, model, *hopfield::cuda::prepare(cuda, model), run.job);
+
+    EXPECT_EQ(run.status[0], hopfield::Status::two_cycle);
+    EXPECT_EQ(run.sweeps[0], 2);
+    EXPECT_EQ(run.flips[0], 4);
+    EXPECT_EQ(run.states, (std::vector<std::int8_t>{1, -1}));
+}
+
+}  // namespace
+
+}  // namespace ca3::test
