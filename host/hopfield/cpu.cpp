@@ -109,26 +109,6 @@ Kernels const& kernels(InstructionSet set) {
     }
 }
 
-void pack_state(std::int8_t const* state, std::int64_t d, Bits bits) {
-    for (std::int64_t w = 0; w < ceil_div(d, 64); ++w) {
-        std::uint64_t plus = 0, nonzero = 0;
-        std::int64_t const end = std::min<std::int64_t>(64, d - 64 * w);
-        for (std::int64_t k = 0; k < end; ++k) {
-            plus |= static_cast<std::uint64_t>(state[64 * w + k] > 0) << k;
-            nonzero |= static_cast<std::uint64_t>(state[64 * w + k] != 0) << k;
-        }
-        bits.plus[w] = plus;
-        bits.nonzero[w] = nonzero;
-    }
-}
-
-void unpack_state(Bits bits, std::int64_t d, std::int8_t* state) {
-    for (std::int64_t i = 0; i < d; ++i) {
-        state[i] = static_cast<std::int8_t>(2 * static_cast<int>(bits.plus[i / 64] >> (i % 64) & 1) -
-                                            static_cast<int>(bits.nonzero[i / 64] >> (i % 64) & 1));
-    }
-}
-
 bool is_full(Bits bits, std::int64_t d) {
     std::uint64_t missing = 0;
     for (std::int64_t w = 0; w < ceil_div(d, 64); ++w) missing |= bits.nonzero[w] ^ valid_bits(d, w);
@@ -164,7 +144,7 @@ void pattern_overlaps(Context const& context, Model const&, Prepared& prepared, 
         bool full = true;
         for (int b = 0; b < count; ++b) {
             bits[b] = {planes.data() + 2 * b * packed.words, planes.data() + (2 * b + 1) * packed.words};
-            pack_state(states.row(first + b), packed.d, bits[b]);
+            packed.kernels->pack(states.row(first + b), packed.d, bits[b]);
             full = full && is_full(bits[b], packed.d);
         }
         packed.kernels->overlaps(packed, bits, count, full, out + first * packed.P, packed.P);

@@ -47,6 +47,8 @@ struct Kernels {
     /// m(mu) for `count` states: out has `stride` values per state, of which the first P are set. `full` as above.
     void (*overlaps)(Packed const&, Bits const* states, int count, bool full, std::int32_t* out, std::int64_t stride);
     void (*dense_fields)(DenseArguments const&);
+    void (*pack)(std::int8_t const* state, std::int64_t d, Bits bits);
+    void (*unpack)(Bits bits, std::int64_t d, std::int8_t* state);
 };
 
 [[nodiscard]] Kernels const& portable_kernels();
@@ -80,8 +82,6 @@ struct Packed final : Prepared {
     return (a + b - 1) / b;
 }
 
-void pack_state(std::int8_t const* state, std::int64_t d, Bits bits);
-void unpack_state(Bits bits, std::int64_t d, std::int8_t* state);
 /// No neuron of the state is 0.
 [[nodiscard]] bool is_full(Bits bits, std::int64_t d);
 

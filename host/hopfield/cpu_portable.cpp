@@ -83,6 +83,26 @@ void dense_fields(DenseArguments const& arguments) {
     }
 }
 
+void pack_state(std::int8_t const* state, std::int64_t d, Bits bits) {
+    for (std::int64_t w = 0; w < ceil_div(d, 64); ++w) {
+        std::uint64_t plus = 0, nonzero = 0;
+        std::int64_t const end = std::min<std::int64_t>(64, d - 64 * w);
+        for (std::int64_t k = 0; k < end; ++k) {
+            plus |= static_cast<std::uint64_t>(state[64 * w + k] > 0) << k;
+            nonzero |= static_cast<std::uint64_t>(state[64 * w + k] != 0) << k;
+        }
+        bits.plus[w] = plus;
+        bits.nonzero[w] = nonzero;
+    }
+}
+
+void unpack_state(Bits bits, std::int64_t d, std::int8_t* state) {
+    for (std::int64_t i = 0; i < d; ++i) {
+        state[i] = static_cast<std::int8_t>(2 * static_cast<int>(bits.plus[i / 64] >> (i % 64) & 1) -
+                                            static_cast<int>(bits.nonzero[i / 64] >> (i % 64) & 1));
+    }
+}
+
 }  // namespace
 
 Kernels const& portable_kernels() {
@@ -90,7 +110,9 @@ Kernels const& portable_kernels() {
                                    .sweep_scratch = sweep_scratch,
                                    .hebbian_sweep = hebbian_sweep,
                                    .overlaps = overlaps,
-                                   .dense_fields = dense_fields};
+                                   .dense_fields = dense_fields,
+                                   .pack = pack_state,
+                                   .unpack = unpack_state};
     return table;
 }
 

@@ -97,7 +97,7 @@ void add_products(Packed const& packed, std::vector<std::int64_t> const& a, std:
 std::vector<std::int32_t> overlaps_of(Packed const& packed, std::int8_t const* s) {
     std::vector<std::uint64_t> planes(2 * packed.words);
     Bits const bits{planes.data(), planes.data() + packed.words};
-    pack_state(s, packed.d, bits);
+    packed.kernels->pack(s, packed.d, bits);
     std::vector<std::int32_t> m(packed.P);
     if (packed.P > 0) packed.kernels->overlaps(packed, &bits, 1, is_full(bits, packed.d), m.data(), packed.P);
     return m;

@@ -71,7 +71,7 @@ public:
 
 private:
     void load(Slot& slot, std::int64_t state) {
-        pack_state(job_.states + state * packed_.d, packed_.d, slot.now);
+        packed_.kernels->pack(job_.states + state * packed_.d, packed_.d, slot.now);
         slot.state = state;
         slot.sweeps = 0;
         slot.flips = 0;
@@ -106,7 +106,7 @@ private:
         } else if (slot.sweeps < job_.max_sweeps) {
             return false;
         }
-        unpack_state(slot.now, packed_.d, job_.states + slot.state * packed_.d);
+        packed_.kernels->unpack(slot.now, packed_.d, job_.states + slot.state * packed_.d);
         job_.status[slot.state] = status;
         job_.sweeps[slot.state] = slot.sweeps;
         job_.flips[slot.state] = slot.flips;

@@ -115,9 +115,12 @@ Source given_weights(MatrixView<T const> weights, std::span<double const> bias, 
 void check_entries(MatrixView<std::int8_t const> view, bool zero, char const* function, char const* argument) {
     for (std::int64_t r = 0; r < view.rows; ++r) {
         std::int8_t const* const row = view.row(r);
-        unsigned wrong = 0;
-        for (std::int64_t c = 0; c < view.cols; ++c)
-            wrong |= static_cast<unsigned>(row[c] < -1) | static_cast<unsigned>(row[c] > 1) | static_cast<unsigned>(!zero && row[c] == 0);
+        std::uint8_t wrong = 0;  // x + 1 as an unsigned byte is at most 2, and x is odd unless zero is allowed
+        std::uint8_t const even = zero ? 0 : 1;
+        for (std::int64_t c = 0; c < view.cols; ++c) {
+            auto const x = static_cast<std::uint8_t>(row[c]);
+            wrong = static_cast<std::uint8_t>(wrong | (static_cast<std::uint8_t>(x + 1) > 2) | (~x & even));
+        }
         if (wrong == 0) continue;
         std::int64_t c = 0;
         while (row[c] >= -1 && row[c] <= 1 && (zero || row[c] != 0)) ++c;

@@ -1,0 +1,364 @@
+/// The AVX-512 kernels, included by one file per instruction set after it has chosen the target and defined popcount64.
+///
+/// X^T m runs on table look-ups: six patterns give 64 partial sums of +-m, held in two registers of 32 16-bit entries, and vpermi2w
+/// adds six patterns to 32 neurons at once, three times the multiply-accumulates of a VPDPBUSD. 16 bits are exact while the sum of |m|
+/// stays below 2^15; larger sums are taken in parts and added in 32 bits.
+namespace ca3::hopfield::cpu {
+
+namespace {
+
+constexpr int tile = 2;  ///< states that share the loads of patterns and indices
+
+inline std::int64_t padded_patterns(Packed const& packed) {
+    return packed.octets * 8 + 8;
+}
+
+template <int S, bool full>
+void overlap_octet(Packed const& packed, std::int64_t octet, Bits const* states, __m512i (&differ)[S]) {
+    std::uint64_t const* const x = packed.pattern_bits.data() + octet * packed.words * 8;
+    for (int b = 0; b < S; ++b) differ[b] = _mm512_setzero_si512();
+#pragma GCC unroll 4
+    for (std::int64_t w = 0; w < packed.words; ++w) {
+        __m512i const patterns = _mm512_load_si512(x + 8 * w);
+        for (int b = 0; b < S; ++b) {
+            __m512i const plus = _mm512_set1_epi64(static_cast<long long>(states[b].plus[w]));
+            __m512i bits = _mm512_xor_si512(patterns, plus);
+            if constexpr (!full) bits = _mm512_and_si512(bits, _mm512_set1_epi64(static_cast<long long>(states[b].nonzero[w])));
+            differ[b] = _mm512_add_epi64(differ[b], popcount64(bits));
+        }
+    }
+}
+
+template <int S, bool full>
+void overlap_tile(Packed const& packed, Bits const* states, std::int32_t* out, std::int64_t stride) {
+    __m256i present[S];
+    for (int b = 0; b < S; ++b) {
+        std::int64_t count = packed.d;
+        if constexpr (!full) {
+            count = 0;
+            for (std::int64_t w = 0; w < packed.words; ++w) count += std::popcount(states[b].nonzero[w]);
+        }
+        present[b] = _mm256_set1_epi32(static_cast<int>(count));
+    }
+    for (std::int64_t octet = 0; octet < packed.octets; ++octet) {
+        __m512i differ[S];
+        overlap_octet<S, full>(packed, octet, states, differ);
+        std::int64_t const left = packed.P - 8 * octet;
+        auto const mask = static_cast<__mmask8>(left >= 8 ? 0xFF : (1 << left) - 1);
+        for (int b = 0; b < S; ++b) {
+            __m256i const twice = _mm256_slli_epi32(_mm512_cvtepi64_epi32(differ[b]), 1);
+            _mm256_mask_storeu_epi32(out + b * stride + 8 * octet, mask, _mm256_sub_epi32(present[b], twice));
+        }
+    }
+}
+
+void overlaps(Packed const& packed, Bits const* states, int count, bool full, std::int32_t* out, std::int64_t stride) {
+    int b = 0;
+    for (; b + 4 <= count; b += 4) {
+        full ? overlap_tile<4, true>(packed, states + b, out + b * stride, stride)
+             : overlap_tile<4, false>(packed, states + b, out + b * stride, stride);
+    }
+    for (; b + 2 <= count; b += 2) {
+        full ? overlap_tile<2, true>(packed, states + b, out + b * stride, stride)
+             : overlap_tile<2, false>(packed, states + b, out + b * stride, stride);
+    }
+    if (b < count) {
+        full ? overlap_tile<1, true>(packed, states + b, out + b * stride, stride)
+             : overlap_tile<1, false>(packed, states + b, out + b * stride, stride);
+    }
+}
+
+/// The 64 sums of +-m of six patterns: entry e holds +m_k where bit k of e is set.
+inline void build_table(std::int32_t const* m, std::int16_t* table) {
+    auto const twice = [&](int k) { return _mm512_set1_epi16(static_cast<short>(2 * m[k])); };
+    __m512i low = _mm512_set1_epi16(static_cast<short>(-(m[0] + m[1] + m[2] + m[3] + m[4] + m[5])));
+    low = _mm512_mask_add_epi16(low, 0xAAAAAAAAu, low, twice(0));
+    low = _mm512_mask_add_epi16(low, 0xCCCCCCCCu, low, twice(1));
+    low = _mm512_mask_add_epi16(low, 0xF0F0F0F0u, low, twice(2));
+    low = _mm512_mask_add_epi16(low, 0xFF00FF00u, low, twice(3));
+    low = _mm512_mask_add_epi16(low, 0xFFFF0000u, low, twice(4));
+    _mm512_store_si512(table, low);
+    _mm512_store_si512(table + 32, _mm512_add_epi16(low, twice(5)));
+}
+
+struct Tables {
+    std::int16_t const* entries;  ///< state b, sextet g: entries + (b * sextets + g) * 64
+    std::int64_t sextets;
+    std::int64_t first, last;  ///< the sextets of this part
+};
+
+/// Sums of N chunks of 32 neurons for S states.
+template <int S, int N>
+inline void sum_chunks(Tables const& tables, std::uint16_t const* index, __m512i (&sum)[S][N]) {
+#pragma GCC unroll 16
+    for (int n = 0; n < N; ++n) {
+        for (int b = 0; b < S; ++b) sum[b][n] = _mm512_setzero_si512();
+    }
+    for (std::int64_t g = tables.first; g < tables.last; ++g) {
+        __m512i low[S], high[S];
+        for (int b = 0; b < S; ++b) {
+            std::int16_t const* const entry = tables.entries + (b * tables.sextets + g) * 64;
+            low[b] = _mm512_load_si512(entry);
+            high[b] = _mm512_load_si512(entry + 32);
+        }
+        std::uint16_t const* const bits = index + g * N * 32;
+#pragma GCC unroll 16
+        for (int n = 0; n < N; ++n) {
+            __m512i const six = _mm512_load_si512(bits + 32 * n);
+#pragma GCC unroll 4
+            for (int b = 0; b < S; ++b) sum[b][n] = _mm512_add_epi16(sum[b][n], _mm512_permutex2var_epi16(low[b], six, high[b]));
+        }
+    }
+}
+
+struct BlockArguments {
+    SweepArguments const* sweep;
+    Tables tables;
+    std::int64_t chunk;  ///< the first of the block
+    std::int32_t* wide;  ///< S x wide_stride, when the sum is taken in parts
+    std::int64_t wide_stride;
+};
+
+inline std::uint32_t half_word(std::uint64_t const* plane, std::int64_t chunk) {
+    return static_cast<std::uint32_t>(plane[chunk / 2] >> (chunk % 2 * 32));
+}
+
+inline void write_half_word(std::uint64_t* plane, std::int64_t chunk, std::uint32_t bits) {
+    std::memcpy(reinterpret_cast<std::byte*>(plane) + 4 * chunk, &bits, 4);
+}
+
+inline void write_next(SweepArguments const& sweep, int b, std::int64_t chunk, std::uint32_t above, std::uint32_t equal) {
+    std::int64_t const left = sweep.packed->d - 32 * chunk;
+    std::uint32_t const valid = left >= 32 ? 0xFFFFFFFFu : (1u << left) - 1;
+    Bits const s = sweep.states[b], next = sweep.next[b];
+    auto const plus = static_cast<std::uint32_t>(next_plus(sweep.tie, above, equal, half_word(s.plus, chunk)));
+    auto const nonzero = static_cast<std::uint32_t>(next_nonzero(sweep.tie, equal, half_word(s.nonzero, chunk), valid));
+    write_half_word(next.plus, chunk, plus & valid);
+    write_half_word(next.nonzero, chunk, nonzero & valid);
+}
+
+/// Fields of a block that fit 16 bits, and the decision.
+template <int S, int N>
+void narrow_block(BlockArguments const& arguments, std::uint16_t const* index) {
+    __m512i sum[S][N];
+    sum_chunks<S, N>(arguments.tables, index, sum);
+    SweepArguments const& sweep = *arguments.sweep;
+    __m512i const diagonal = _mm512_set1_epi16(static_cast<short>(sweep.diagonal));
+    __m512i const zero = _mm512_setzero_si512();
+#pragma GCC unroll 4
+    for (int b = 0; b < S; ++b) {
+#pragma GCC unroll 16
+        for (int n = 0; n < N; ++n) {
+            std::uint32_t const plus = half_word(sweep.states[b].plus, arguments.chunk + n);
+            std::uint32_t const minus = half_word(sweep.states[b].nonzero, arguments.chunk + n) & ~plus;
+            __m512i h = _mm512_mask_sub_epi16(sum[b][n], plus, sum[b][n], diagonal);
+            h = _mm512_mask_add_epi16(h, minus, h, diagonal);
+            write_next(sweep, b, arguments.chunk + n, _mm512_cmpgt_epi16_mask(h, zero), _mm512_cmpeq_epi16_mask(h, zero));
+        }
+    }
+}
+
+/// Adds a part of the sum, exact in 16 bits, to 32-bit fields.
+template <int S, int N>
+void wide_block(BlockArguments const& arguments, std::uint16_t const* index) {
+    __m512i sum[S][N];
+    sum_chunks<S, N>(arguments.tables, index, sum);
+#pragma GCC unroll 4
+    for (int b = 0; b < S; ++b) {
+#pragma GCC unroll 16
+        for (int n = 0; n < N; ++n) {
+            std::int32_t* const out = arguments.wide + b * arguments.wide_stride + (arguments.chunk + n) * 32;
+            __m512i const low = _mm512_cvtepi16_epi32(_mm512_castsi512_si256(sum[b][n]));
+            __m512i const high = _mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(sum[b][n], 1));
+            _mm512_storeu_si512(out, _mm512_add_epi32(_mm512_loadu_si512(out), low));
+            _mm512_storeu_si512(out + 16, _mm512_add_epi32(_mm512_loadu_si512(out + 16), high));
+        }
+    }
+}
+
+using Block = void (*)(BlockArguments const&, std::uint16_t const*);
+
+template <int S>
+constexpr Block narrow_blocks[most_chunks + 1] = {nullptr,
+                                                  narrow_block<S, 1>,
+                                                  narrow_block<S, 2>,
+                                                  narrow_block<S, 3>,
+                                                  narrow_block<S, 4>,
+                                                  narrow_block<S, 5>,
+                                                  narrow_block<S, 6>,
+                                                  narrow_block<S, 7>,
+                                                  narrow_block<S, 8>,
+                                                  narrow_block<S, 9>,
+                                                  narrow_block<S, 10>,
+                                                  narrow_block<S, 11>,
+                                                  narrow_block<S, 12>};
+template <int S>
+constexpr Block wide_blocks[most_chunks + 1] = {nullptr,           wide_block<S, 1>,  wide_block<S, 2>, wide_block<S, 3>, wide_block<S, 4>,
+                                                wide_block<S, 5>,  wide_block<S, 6>,  wide_block<S, 7>, wide_block<S, 8>, wide_block<S, 9>,
+                                                wide_block<S, 10>, wide_block<S, 11>, wide_block<S, 12>};
+
+template <int S>
+void for_blocks(SweepArguments const& sweep, Tables const& tables, Block const* blocks, std::int32_t* wide, std::int64_t wide_stride) {
+    Packed const& packed = *sweep.packed;
+    for (std::int64_t k = 0; k < sextet_blocks(packed.d); ++k) {
+        auto const [first, count] = sextet_block(packed.d, k);
+        blocks[count]({&sweep, tables, first, wide, wide_stride}, packed.sextet_index.data() + first * packed.sextets * 32);
+    }
+}
+
+void decide_wide(SweepArguments const& sweep, int b, std::int32_t const* h) {
+    __m512i const diagonal = _mm512_set1_epi32(sweep.diagonal), zero = _mm512_setzero_si512();
+    for (std::int64_t chunk = 0; chunk < ceil_div(sweep.packed->d, 32); ++chunk) {
+        std::uint32_t const plus = half_word(sweep.states[b].plus, chunk), nonzero = half_word(sweep.states[b].nonzero, chunk);
+        std::uint32_t above = 0, equal = 0;
+        for (int half = 0; half < 2; ++half) {
+            auto const up = static_cast<__mmask16>(plus >> (16 * half));
+            auto const down = static_cast<__mmask16>((nonzero & ~plus) >> (16 * half));
+            __m512i field = _mm512_loadu_si512(h + 32 * chunk + 16 * half);
+            field = _mm512_mask_sub_epi32(field, up, field, diagonal);
+            field = _mm512_mask_add_epi32(field, down, field, diagonal);
+            above |= static_cast<std::uint32_t>(_mm512_cmpgt_epi32_mask(field, zero)) << (16 * half);
+            equal |= static_cast<std::uint32_t>(_mm512_cmpeq_epi32_mask(field, zero)) << (16 * half);
+        }
+        write_next(sweep, b, chunk, above, equal);
+    }
+}
+
+template <int S>
+bool sweep_tile(SweepArguments const& sweep) {
+    constexpr std::int64_t reach = 32767;
+    Packed const& packed = *sweep.packed;
+    std::int64_t const stride = padded_patterns(packed), wide_stride = ceil_div(packed.d, 32) * 32;
+    auto* const entries = reinterpret_cast<std::int16_t*>(sweep.scratch);
+    auto* const wide = reinterpret_cast<std::int32_t*>(entries + tile * packed.sextets * 64);
+    auto* const m = wide + tile * wide_stride;
+    std::memset(m, 0, S * stride * sizeof *m);
+    overlaps(packed, sweep.states, S, sweep.full, m, stride);
+
+    // Greedy parts of the sextets whose sums of |m| fit 16 bits for every state.
+    Tables tables{entries, packed.sextets, 0, 0};
+    std::int64_t part[S] = {};
+    bool in_parts = false;
+    auto const flush = [&](std::int64_t end) {
+        if (!in_parts) std::memset(wide, 0, S * wide_stride * sizeof *wide);
+        in_parts = true;
+        tables.last = end;
+        for_blocks<S>(sweep, tables, wide_blocks<S>, wide, wide_stride);
+        tables.first = end;
+        for (int b = 0; b < S; ++b) part[b] = 0;
+    };
+    for (std::int64_t g = 0; g < packed.sextets; ++g) {
+        std::int64_t sum[S] = {};
+        bool fits = true;
+        for (int b = 0; b < S; ++b) {
+            for (int k = 0; k < 6; ++k) sum[b] += std::abs(m[b * stride + 6 * g + k]);
+            if (sum[b] > reach) return false;
+            fits = fits && part[b] + sum[b] <= reach;
+        }
+        if (!fits) flush(g);
+        for (int b = 0; b < S; ++b) {
+            part[b] += sum[b];
+            build_table(m + b * stride + 6 * g, entries + (b * packed.sextets + g) * 64);
+        }
+    }
+    bool narrow = !in_parts;
+    for (int b = 0; b < S; ++b) narrow = narrow && part[b] + sweep.diagonal <= reach;
+    if (narrow) {
+        tables.last = packed.sextets;
+        for_blocks<S>(sweep, tables, narrow_blocks<S>, nullptr, 0);
+        return true;
+    }
+    flush(packed.sextets);
+    for (int b = 0; b < S; ++b) decide_wide(sweep, b, wide + b * wide_stride);
+    return true;
+}
+
+std::int64_t sweep_scratch(Packed const& packed) {
+    std::int64_t const own = tile * (packed.sextets * 64 * 2 + ceil_div(packed.d, 32) * 32 * 4 + padded_patterns(packed) * 4);
+    return std::max(own, portable_kernels().sweep_scratch(packed)) + 64;
+}
+
+void hebbian_sweep(SweepArguments const& arguments) {
+    for (int b = 0; b < arguments.count;) {
+        SweepArguments part = arguments;
+        part.states += b;
+        part.next += b;
+        part.count = arguments.count - b >= 2 ? 2 : 1;
+        bool const exact = part.count == 2 ? sweep_tile<2>(part) : sweep_tile<1>(part);
+        if (!exact) portable_kernels().hebbian_sweep(part);  // six overlaps beyond 16 bits: more than 5,461 neurons and patterns alike
+        b += part.count;
+    }
+}
+
+/// 64 neurons (four registers) by S states of the dense product.
+template <int S, bool is_signed>
+void dense_tile(std::uint8_t const* panel, std::int64_t padded, std::int8_t const* states, std::int32_t* fields,
+                std::int64_t field_stride) {
+    __m512i sum[S][4];
+    for (int b = 0; b < S; ++b) {
+        for (int v = 0; v < 4; ++v) sum[b][v] = _mm512_setzero_si512();
+    }
+    for (std::int64_t j = 0; j < padded; j += 4) {
+        __m512i weights[4];
+        for (int v = 0; v < 4; ++v) weights[v] = _mm512_load_si512(panel + j * panel_rows + 64 * v);
+#pragma GCC unroll 8
+        for (int b = 0; b < S; ++b) {
+            std::int32_t four;
+            std::memcpy(&four, states + b * padded + j, 4);
+            __m512i const s = _mm512_set1_epi32(four);
+#pragma GCC unroll 4
+            for (int v = 0; v < 4; ++v) {
+                sum[b][v] = is_signed ? _mm512_dpbusd_epi32(sum[b][v], s, weights[v]) : _mm512_dpbusd_epi32(sum[b][v], weights[v], s);
+            }
+        }
+    }
+    for (int b = 0; b < S; ++b) {
+        for (int v = 0; v < 4; ++v) _mm512_storeu_si512(fields + b * field_stride + 16 * v, sum[b][v]);
+    }
+}
+
+template <bool is_signed>
+void dense_panels(DenseArguments const& a) {
+    std::int64_t const padded = a.packed->padded;
+    for (std::int64_t p = 0; p < a.panels; ++p) {
+        std::uint8_t const* const panel = a.packed->panel.data() + (a.first_panel + p) * padded * panel_rows;
+        std::int64_t b = 0;
+        for (; b + 6 <= a.count; b += 6) {
+            dense_tile<6, is_signed>(panel, padded, a.states + b * padded, a.fields + b * a.field_stride + p * panel_rows, a.field_stride);
+        }
+        for (; b < a.count; ++b) {
+            dense_tile<1, is_signed>(panel, padded, a.states + b * padded, a.fields + b * a.field_stride + p * panel_rows, a.field_stride);
+        }
+    }
+}
+
+void dense_fields(DenseArguments const& arguments) {
+    arguments.packed->row_sum.empty() ? dense_panels<false>(arguments) : dense_panels<true>(arguments);
+}
+
+void pack(std::int8_t const* state, std::int64_t d, Bits bits) {
+    for (std::int64_t w = 0; 64 * w < d; ++w) {
+        __m512i const s = _mm512_maskz_loadu_epi8(valid_bits(d, w), state + 64 * w);
+        bits.nonzero[w] = _mm512_test_epi8_mask(s, s);
+        bits.plus[w] = bits.nonzero[w] & ~_mm512_movepi8_mask(s);
+    }
+}
+
+void unpack(Bits bits, std::int64_t d, std::int8_t* state) {
+    for (std::int64_t w = 0; 64 * w < d; ++w) {
+        __m512i const minus = _mm512_movm_epi8(bits.nonzero[w]);
+        _mm512_mask_storeu_epi8(state + 64 * w, valid_bits(d, w), _mm512_mask_mov_epi8(minus, bits.plus[w], _mm512_set1_epi8(1)));
+    }
+}
+
+constexpr Kernels kernel_table{.sweep_states = tile,
+                               .sweep_scratch = sweep_scratch,
+                               .hebbian_sweep = hebbian_sweep,
+                               .overlaps = overlaps,
+                               .dense_fields = dense_fields,
+                               .pack = pack,
+                               .unpack = unpack};
+
+}  // namespace
+
+}  // namespace ca3::hopfield::cpu

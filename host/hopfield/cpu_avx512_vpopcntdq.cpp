@@ -1,0 +1,34 @@
+#include "hopfield/cpu_relax.hpp"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include <cstdlib>
+#include <cstring>
+
+// GCC 12 takes the undefined pass-through operands inside its own intrinsics for uninitialised variables.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopcntdq,popcnt,bmi2")
+
+namespace ca3::hopfield::cpu {
+namespace {
+inline __m512i popcount64(__m512i bits) {
+    return _mm512_popcnt_epi64(bits);
+}
+}  // namespace
+}  // namespace ca3::hopfield::cpu
+
+#include "hopfield/cpu_avx512_inl.hpp"
+
+#pragma GCC pop_options
+
+namespace ca3::hopfield::cpu {
+Kernels const& avx512_vpopcntdq_kernels() {
+    return kernel_table;
+}
+}  // namespace ca3::hopfield::cpu
+
+#endif
