@@ -9,9 +9,10 @@ namespace {
 
 constexpr int tile = 2;  ///< states that share the loads of patterns and indices
 
-inline std::int64_t padded_patterns(Packed const& packed) {
-    return packed.octets * 8 + 8;
-}
+constexpr std::int64_t reach = 32767;  ///< largest sum of |m| that 16-bit fields hold
+
+/// Whole registers of 32-bit overlaps, and whole sextets.
+inline std::int64_t padded_patterns(Packed const& packed) { return ceil_div(packed.sextets * 6, 16) * 16; }
 
 template <int S, bool full>
 void overlap_octet(Packed const& packed, std::int64_t octet, Bits const* states, __m512i (&differ)[S]) {
@@ -68,17 +69,16 @@ void overlaps(Packed const& packed, Bits const* states, int count, bool full, st
     }
 }
 
-/// The 64 sums of +-m of six patterns: entry e holds +m_k where bit k of e is set.
-inline void build_table(std::int32_t const* m, std::int16_t* table) {
-    auto const twice = [&](int k) { return _mm512_set1_epi16(static_cast<short>(2 * m[k])); };
+/// The 64 sums of +-m of six patterns: entry e holds +m_k where bit k of e is set. All modulo 2^16, which the caller has seen to be enough.
+inline void build_table(std::int16_t const* m, std::int16_t const* twice, std::int16_t* table) {
     __m512i low = _mm512_set1_epi16(static_cast<short>(-(m[0] + m[1] + m[2] + m[3] + m[4] + m[5])));
-    low = _mm512_mask_add_epi16(low, 0xAAAAAAAAu, low, twice(0));
-    low = _mm512_mask_add_epi16(low, 0xCCCCCCCCu, low, twice(1));
-    low = _mm512_mask_add_epi16(low, 0xF0F0F0F0u, low, twice(2));
-    low = _mm512_mask_add_epi16(low, 0xFF00FF00u, low, twice(3));
-    low = _mm512_mask_add_epi16(low, 0xFFFF0000u, low, twice(4));
+    low = _mm512_mask_add_epi16(low, 0xAAAAAAAAu, low, _mm512_set1_epi16(twice[0]));
+    low = _mm512_mask_add_epi16(low, 0xCCCCCCCCu, low, _mm512_set1_epi16(twice[1]));
+    low = _mm512_mask_add_epi16(low, 0xF0F0F0F0u, low, _mm512_set1_epi16(twice[2]));
+    low = _mm512_mask_add_epi16(low, 0xFF00FF00u, low, _mm512_set1_epi16(twice[3]));
+    low = _mm512_mask_add_epi16(low, 0xFFFF0000u, low, _mm512_set1_epi16(twice[4]));
     _mm512_store_si512(table, low);
-    _mm512_store_si512(table + 32, _mm512_add_epi16(low, twice(5)));
+    _mm512_store_si512(table + 32, _mm512_add_epi16(low, _mm512_set1_epi16(twice[5])));
 }
 
 struct Tables {
@@ -87,12 +87,12 @@ struct Tables {
     std::int64_t first, last;  ///< the sextets of this part
 };
 
-/// Sums of N chunks of 32 neurons for S states.
+/// start + the sums of N chunks of 32 neurons, for S states.
 template <int S, int N>
-inline void sum_chunks(Tables const& tables, std::uint16_t const* index, __m512i (&sum)[S][N]) {
+inline void sum_chunks(Tables const& tables, std::uint16_t const* index, short start, __m512i (&sum)[S][N]) {
 #pragma GCC unroll 16
     for (int n = 0; n < N; ++n) {
-        for (int b = 0; b < S; ++b) sum[b][n] = _mm512_setzero_si512();
+        for (int b = 0; b < S; ++b) sum[b][n] = _mm512_set1_epi16(start);
     }
     for (std::int64_t g = tables.first; g < tables.last; ++g) {
         __m512i low[S], high[S];
@@ -104,7 +104,8 @@ inline void sum_chunks(Tables const& tables, std::uint16_t const* index, __m512i
         std::uint16_t const* const bits = index + g * N * 32;
 #pragma GCC unroll 16
         for (int n = 0; n < N; ++n) {
-            __m512i const six = _mm512_load_si512(bits + 32 * n);
+            __m512i six = _mm512_load_si512(bits + 32 * n);
+            asm("" : "+v"(six));  // keeps it in a register: the compiler would load it again for every state
 #pragma GCC unroll 4
             for (int b = 0; b < S; ++b) sum[b][n] = _mm512_add_epi16(sum[b][n], _mm512_permutex2var_epi16(low[b], six, high[b]));
         }
@@ -120,40 +121,67 @@ struct BlockArguments {
 };
 
 inline std::uint32_t half_word(std::uint64_t const* plane, std::int64_t chunk) {
-    return static_cast<std::uint32_t>(plane[chunk / 2] >> (chunk % 2 * 32));
+    std::uint32_t bits;
+    std::memcpy(&bits, reinterpret_cast<std::byte const*>(plane) + 4 * chunk, 4);
+    return bits;
 }
 
 inline void write_half_word(std::uint64_t* plane, std::int64_t chunk, std::uint32_t bits) {
     std::memcpy(reinterpret_cast<std::byte*>(plane) + 4 * chunk, &bits, 4);
 }
 
-inline void write_next(SweepArguments const& sweep, int b, std::int64_t chunk, std::uint32_t above, std::uint32_t equal) {
-    std::int64_t const left = sweep.packed->d - 32 * chunk;
-    std::uint32_t const valid = left >= 32 ? 0xFFFFFFFFu : (1u << left) - 1;
-    Bits const s = sweep.states[b], next = sweep.next[b];
-    auto const plus = static_cast<std::uint32_t>(next_plus(sweep.tie, above, equal, half_word(s.plus, chunk)));
-    auto const nonzero = static_cast<std::uint32_t>(next_nonzero(sweep.tie, equal, half_word(s.nonzero, chunk), valid));
+/// The tie rule as masks, so that a chunk is decided without a branch.
+struct TieMasks {
+    std::uint32_t old;   ///< all ones: a tie keeps the old state
+    std::uint32_t plus;  ///< all ones: a tie gives +1
+    std::uint32_t sign;  ///< all ones: a tie never gives 0
+};
+
+inline TieMasks tie_masks(Tie tie) {
+    auto const all = [](bool set) { return set ? 0xFFFFFFFFu : 0u; };
+    return {all(tie == Tie::keep), all(tie == Tie::plus), all(tie == Tie::plus || tie == Tie::minus)};
+}
+
+inline void write_next(Bits s, Bits next, TieMasks tie, std::int64_t chunk, std::uint32_t valid, std::uint32_t above, std::uint32_t equal) {
+    std::uint32_t const plus = above | (equal & ((half_word(s.plus, chunk) & tie.old) | tie.plus));
+    std::uint32_t const nonzero = ~equal | (half_word(s.nonzero, chunk) & tie.old) | tie.sign;
     write_half_word(next.plus, chunk, plus & valid);
     write_half_word(next.nonzero, chunk, nonzero & valid);
 }
 
-/// Fields of a block that fit 16 bits, and the decision.
-template <int S, int N>
+/// The neurons of a chunk that exist.
+inline std::uint32_t valid_half(std::int64_t d, std::int64_t chunk) {
+    std::int64_t const left = d - 32 * chunk;
+    return left >= 32 ? 0xFFFFFFFFu : (1u << left) - 1;
+}
+
+/// Fields of a block that fit 16 bits, and the decision. `full`: no neuron is 0.
+template <int S, int N, bool full>
 void narrow_block(BlockArguments const& arguments, std::uint16_t const* index) {
-    __m512i sum[S][N];
-    sum_chunks<S, N>(arguments.tables, index, sum);
     SweepArguments const& sweep = *arguments.sweep;
-    __m512i const diagonal = _mm512_set1_epi16(static_cast<short>(sweep.diagonal));
+    auto const diagonal = static_cast<short>(sweep.diagonal);
+    __m512i sum[S][N];
+    sum_chunks<S, N>(arguments.tables, index, full ? diagonal : short{0}, sum);
+    __m512i const once = _mm512_set1_epi16(diagonal), twice = _mm512_add_epi16(once, once);
     __m512i const zero = _mm512_setzero_si512();
+    TieMasks const tie = tie_masks(sweep.tie);
 #pragma GCC unroll 4
     for (int b = 0; b < S; ++b) {
+        Bits const s = sweep.states[b], next = sweep.next[b];
 #pragma GCC unroll 16
         for (int n = 0; n < N; ++n) {
-            std::uint32_t const plus = half_word(sweep.states[b].plus, arguments.chunk + n);
-            std::uint32_t const minus = half_word(sweep.states[b].nonzero, arguments.chunk + n) & ~plus;
-            __m512i h = _mm512_mask_sub_epi16(sum[b][n], plus, sum[b][n], diagonal);
-            h = _mm512_mask_add_epi16(h, minus, h, diagonal);
-            write_next(sweep, b, arguments.chunk + n, _mm512_cmpgt_epi16_mask(h, zero), _mm512_cmpeq_epi16_mask(h, zero));
+            std::int64_t const chunk = arguments.chunk + n;
+            std::uint32_t const valid =
+                n == N - 1 ? valid_half(sweep.packed->d, chunk) : 0xFFFFFFFFu;  // only the last chunk of all is partial
+            std::uint32_t const plus = half_word(s.plus, chunk);
+            __m512i h = sum[b][n];
+            if constexpr (full) {
+                h = _mm512_mask_sub_epi16(h, plus, h, twice);  // h + D - 2 D [s = +1] = h - D s
+            } else {
+                h = _mm512_mask_sub_epi16(h, plus, h, once);
+                h = _mm512_mask_add_epi16(h, half_word(s.nonzero, chunk) & ~plus, h, once);
+            }
+            write_next(s, next, tie, chunk, valid, _mm512_cmpgt_epi16_mask(h, zero), _mm512_cmpeq_epi16_mask(h, zero));
         }
     }
 }
@@ -162,7 +190,7 @@ void narrow_block(BlockArguments const& arguments, std::uint16_t const* index) {
 template <int S, int N>
 void wide_block(BlockArguments const& arguments, std::uint16_t const* index) {
     __m512i sum[S][N];
-    sum_chunks<S, N>(arguments.tables, index, sum);
+    sum_chunks<S, N>(arguments.tables, index, 0, sum);
 #pragma GCC unroll 4
     for (int b = 0; b < S; ++b) {
 #pragma GCC unroll 16
@@ -178,27 +206,27 @@ void wide_block(BlockArguments const& arguments, std::uint16_t const* index) {
 
 using Block = void (*)(BlockArguments const&, std::uint16_t const*);
 
-template <int S>
+template <int S, bool full>
 constexpr Block narrow_blocks[most_chunks + 1] = {nullptr,
-                                                  narrow_block<S, 1>,
-                                                  narrow_block<S, 2>,
-                                                  narrow_block<S, 3>,
-                                                  narrow_block<S, 4>,
-                                                  narrow_block<S, 5>,
-                                                  narrow_block<S, 6>,
-                                                  narrow_block<S, 7>,
-                                                  narrow_block<S, 8>,
-                                                  narrow_block<S, 9>,
-                                                  narrow_block<S, 10>,
-                                                  narrow_block<S, 11>,
-                                                  narrow_block<S, 12>};
+                                                  narrow_block<S, 1, full>,
+                                                  narrow_block<S, 2, full>,
+                                                  narrow_block<S, 3, full>,
+                                                  narrow_block<S, 4, full>,
+                                                  narrow_block<S, 5, full>,
+                                                  narrow_block<S, 6, full>,
+                                                  narrow_block<S, 7, full>,
+                                                  narrow_block<S, 8, full>,
+                                                  narrow_block<S, 9, full>,
+                                                  narrow_block<S, 10, full>,
+                                                  narrow_block<S, 11, full>,
+                                                  narrow_block<S, 12, full>};
 template <int S>
 constexpr Block wide_blocks[most_chunks + 1] = {nullptr,           wide_block<S, 1>,  wide_block<S, 2>, wide_block<S, 3>, wide_block<S, 4>,
                                                 wide_block<S, 5>,  wide_block<S, 6>,  wide_block<S, 7>, wide_block<S, 8>, wide_block<S, 9>,
                                                 wide_block<S, 10>, wide_block<S, 11>, wide_block<S, 12>};
 
-template <int S>
-void for_blocks(SweepArguments const& sweep, Tables const& tables, Block const* blocks, std::int32_t* wide, std::int64_t wide_stride) {
+inline void for_blocks(SweepArguments const& sweep, Tables const& tables, Block const* blocks, std::int32_t* wide,
+                       std::int64_t wide_stride) {
     Packed const& packed = *sweep.packed;
     for (std::int64_t k = 0; k < sextet_blocks(packed.d); ++k) {
         auto const [first, count] = sextet_block(packed.d, k);
@@ -220,62 +248,93 @@ void decide_wide(SweepArguments const& sweep, int b, std::int32_t const* h) {
             above |= static_cast<std::uint32_t>(_mm512_cmpgt_epi32_mask(field, zero)) << (16 * half);
             equal |= static_cast<std::uint32_t>(_mm512_cmpeq_epi32_mask(field, zero)) << (16 * half);
         }
-        write_next(sweep, b, chunk, above, equal);
+        write_next(sweep.states[b], sweep.next[b], tie_masks(sweep.tie), chunk, valid_half(sweep.packed->d, chunk), above, equal);
     }
+}
+
+/// What one tile works in, carved from the thread's scratch.
+struct Workspace {
+    std::int16_t* tables;  ///< S x sextets x 64
+    std::int32_t* wide;    ///< S x wide_stride: fields that need 32 bits
+    std::int64_t wide_stride;
+    std::int32_t* m;       ///< S x stride, 0 past P
+    std::int16_t* narrow;  ///< the same modulo 2^16
+    std::int16_t* twice;   ///< twice that
+    std::int64_t stride;
+
+    static std::int64_t bytes(Packed const& packed) {
+        return tile * (packed.sextets * 64 * 2 + ceil_div(packed.d, 32) * 32 * 4 + padded_patterns(packed) * 8);
+    }
+
+    Workspace(Packed const& packed, std::byte* scratch)
+        : tables(reinterpret_cast<std::int16_t*>(scratch)),
+          wide(reinterpret_cast<std::int32_t*>(tables + tile * packed.sextets * 64)),
+          wide_stride(ceil_div(packed.d, 32) * 32),
+          m(wide + tile * wide_stride),
+          narrow(reinterpret_cast<std::int16_t*>(m + tile * padded_patterns(packed))),
+          twice(narrow + tile * padded_patterns(packed)),
+          stride(padded_patterns(packed)) {}
+};
+
+/// Writes m modulo 2^16 and returns the sum of |m|.
+inline std::int64_t narrow_overlaps(Workspace const& work, int b) {
+    __m512i sum = _mm512_setzero_si512();
+    for (std::int64_t mu = 0; mu < work.stride; mu += 16) {
+        __m512i const m = _mm512_load_si512(work.m + b * work.stride + mu);
+        __m256i const low = _mm512_cvtepi32_epi16(m);
+        __m512i const size = _mm512_abs_epi32(m);
+        sum = _mm512_add_epi64(sum, _mm512_add_epi64(_mm512_and_si512(size, _mm512_set1_epi64(0xFFFFFFFF)), _mm512_srli_epi64(size, 32)));
+        _mm256_store_si256(reinterpret_cast<__m256i*>(work.narrow + b * work.stride + mu), low);
+        _mm256_store_si256(reinterpret_cast<__m256i*>(work.twice + b * work.stride + mu), _mm256_add_epi16(low, low));
+    }
+    return _mm512_reduce_add_epi64(sum);
+}
+
+inline void build_tables(Workspace const& work, Packed const& packed, int b, std::int64_t first, std::int64_t last) {
+    for (std::int64_t g = first; g < last; ++g) {
+        build_table(work.narrow + b * work.stride + 6 * g, work.twice + b * work.stride + 6 * g,
+                    work.tables + (b * packed.sextets + g) * 64);
+    }
+}
+
+/// Fields beyond 16 bits: parts of the sextets whose sums of |m| fit, added in 32 bits. False when a single sextet does not fit.
+template <int S>
+bool sweep_in_parts(SweepArguments const& sweep, Workspace const& work) {
+    Packed const& packed = *sweep.packed;
+    std::memset(work.wide, 0, S * work.wide_stride * sizeof *work.wide);
+    for (std::int64_t first = 0, last = 0; first < packed.sextets; first = last) {
+        std::int64_t total[S] = {};
+        for (bool fits = true; fits && last < packed.sextets; last += fits) {
+            for (int b = 0; b < S; ++b) {
+                for (int k = 0; k < 6; ++k) total[b] += std::abs(work.m[b * work.stride + 6 * last + k]);
+                fits = fits && total[b] <= reach;
+            }
+        }
+        if (last == first) return false;
+        for (int b = 0; b < S; ++b) build_tables(work, packed, b, first, last);
+        for_blocks(sweep, {work.tables, packed.sextets, first, last}, wide_blocks<S>, work.wide, work.wide_stride);
+    }
+    for (int b = 0; b < S; ++b) decide_wide(sweep, b, work.wide + b * work.wide_stride);
+    return true;
 }
 
 template <int S>
 bool sweep_tile(SweepArguments const& sweep) {
-    constexpr std::int64_t reach = 32767;
     Packed const& packed = *sweep.packed;
-    std::int64_t const stride = padded_patterns(packed), wide_stride = ceil_div(packed.d, 32) * 32;
-    auto* const entries = reinterpret_cast<std::int16_t*>(sweep.scratch);
-    auto* const wide = reinterpret_cast<std::int32_t*>(entries + tile * packed.sextets * 64);
-    auto* const m = wide + tile * wide_stride;
-    std::memset(m, 0, S * stride * sizeof *m);
-    overlaps(packed, sweep.states, S, sweep.full, m, stride);
-
-    // Greedy parts of the sextets whose sums of |m| fit 16 bits for every state.
-    Tables tables{entries, packed.sextets, 0, 0};
-    std::int64_t part[S] = {};
-    bool in_parts = false;
-    auto const flush = [&](std::int64_t end) {
-        if (!in_parts) std::memset(wide, 0, S * wide_stride * sizeof *wide);
-        in_parts = true;
-        tables.last = end;
-        for_blocks<S>(sweep, tables, wide_blocks<S>, wide, wide_stride);
-        tables.first = end;
-        for (int b = 0; b < S; ++b) part[b] = 0;
-    };
-    for (std::int64_t g = 0; g < packed.sextets; ++g) {
-        std::int64_t sum[S] = {};
-        bool fits = true;
-        for (int b = 0; b < S; ++b) {
-            for (int k = 0; k < 6; ++k) sum[b] += std::abs(m[b * stride + 6 * g + k]);
-            if (sum[b] > reach) return false;
-            fits = fits && part[b] + sum[b] <= reach;
-        }
-        if (!fits) flush(g);
-        for (int b = 0; b < S; ++b) {
-            part[b] += sum[b];
-            build_table(m + b * stride + 6 * g, entries + (b * packed.sextets + g) * 64);
-        }
-    }
-    bool narrow = !in_parts;
-    for (int b = 0; b < S; ++b) narrow = narrow && part[b] + sweep.diagonal <= reach;
-    if (narrow) {
-        tables.last = packed.sextets;
-        for_blocks<S>(sweep, tables, narrow_blocks<S>, nullptr, 0);
-        return true;
-    }
-    flush(packed.sextets);
-    for (int b = 0; b < S; ++b) decide_wide(sweep, b, wide + b * wide_stride);
+    Workspace const work(packed, sweep.scratch);
+    for (int b = 0; b < S; ++b) std::memset(work.m + b * work.stride + packed.P, 0, (work.stride - packed.P) * sizeof *work.m);
+    overlaps(packed, sweep.states, S, sweep.full, work.m, work.stride);
+    std::int64_t largest = 0;
+    for (int b = 0; b < S; ++b) largest = std::max(largest, narrow_overlaps(work, b));
+    if (largest + sweep.diagonal > reach) return sweep_in_parts<S>(sweep, work);
+    for (int b = 0; b < S; ++b) build_tables(work, packed, b, 0, packed.sextets);
+    for_blocks(sweep, {work.tables, packed.sextets, 0, packed.sextets}, sweep.full ? narrow_blocks<S, true> : narrow_blocks<S, false>,
+               nullptr, 0);
     return true;
 }
 
 std::int64_t sweep_scratch(Packed const& packed) {
-    std::int64_t const own = tile * (packed.sextets * 64 * 2 + ceil_div(packed.d, 32) * 32 * 4 + padded_patterns(packed) * 4);
-    return std::max(own, portable_kernels().sweep_scratch(packed)) + 64;
+    return std::max(Workspace::bytes(packed), portable_kernels().sweep_scratch(packed)) + 64;
 }
 
 void hebbian_sweep(SweepArguments const& arguments) {

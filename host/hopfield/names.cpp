@@ -77,8 +77,7 @@ std::string_view to_string(Form form) noexcept {
 std::int64_t capacity(std::int64_t neurons) {
     if (neurons < 2) return neurons < 1 ? 0 : 1;
     double const d = static_cast<double>(neurons);
-    // The rounding of 4096 / 24 and the like is exact, and log2 of other integers is irrational: no integer is missed by an ulp.
-    return static_cast<std::int64_t>(std::floor(d / (2.0 * std::log2(d))));
+    return std::llround(d / (2.0 * std::log2(d)));
 }
 
 }  // namespace ca3::hopfield

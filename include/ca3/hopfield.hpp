@@ -232,7 +232,7 @@ private:
     std::unique_ptr<MemoryState> state_;
 };
 
-/// Patterns that can be stored with few errors: floor(d / (2 log2 d)). 41 for 784.
+/// Patterns that can be stored with few errors: d / (2 log2 d), rounded to the nearest integer. 41 for 784.
 [[nodiscard]] std::int64_t capacity(std::int64_t neurons);
 
 }  // namespace ca3::hopfield
