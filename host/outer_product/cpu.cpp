@@ -31,38 +31,53 @@ std::vector<Strip> strips_of_lower_triangle(std::int64_t tiles) {
     return strips;
 }
 
-/// Calls write(tile, tile row, tile column) once for every tile of the matrix. `write` may change the tile when it is on the diagonal.
+/// Calls write(rows, i, j) for every 8 x 64 elements of the matrix, (i, j) their first. `write` may change them.
+/// Between two panels 8 finished rows of the tile and 8 of the last tile's mirror image go out, so that memory is busy while bits are
+/// counted.
 template <class T, class Write>
-void for_each_tile(Context const& context, PackedColumns const& packed, std::int64_t columns, std::int64_t patterns, Write const& write) {
-    auto const count = tile_kernel<T>(context.instruction_set());
+void for_each_panel(Context const& context, PackedColumns const& packed, std::int64_t columns, std::int64_t patterns, Write const& write) {
+    auto const count = panel_kernel<T>(context.instruction_set());
     auto const strips = strips_of_lower_triangle((columns + tile_side - 1) / tile_side);
-    std::int64_t const tile_words = tile_side * packed.words;
+    std::int64_t const tile_words = tile_side * packed.words, group_words = group_columns * packed.words;
     pool(context).run(static_cast<std::int64_t>(strips.size()), [&](std::int64_t index, int) {
         alignas(64) T tile[tile_side * tile_side];
         alignas(64) T mirrored[tile_side * tile_side];
         auto const [row, begin, end] = strips[static_cast<std::size_t>(index)];
-        for (std::int64_t column = begin; column < end; ++column) {
-            count(packed.bits.data() + row * tile_words, packed.bits.data() + column * tile_words, packed.words, patterns, tile);
-            write(tile, row, column);
-            if (row == column) continue;
-            transpose_tile(tile, mirrored);
-            write(mirrored, column, row);
+        std::int64_t const mirrors_end = std::min(end, row);  // the tile on the diagonal is its own mirror image
+        for (std::int64_t column = begin; column <= mirrors_end; ++column) {
+            for (std::int64_t k = 0; k < tile_groups; ++k) {
+                std::int64_t const first = k * group_columns;
+                if (column < end) {
+                    T* const panel = tile + first * tile_side;
+                    count(packed.bits.data() + row * tile_words + k * group_words, packed.bits.data() + column * tile_words, packed.words,
+                          patterns, panel);
+                    write(panel, row * tile_side + first, column * tile_side);
+                }
+                if (column > begin) write(mirrored + first * tile_side, (column - 1) * tile_side + first, row * tile_side);
+            }
+            if (column < mirrors_end) transpose_tile(tile, mirrored);
         }
         finish_streaming();
     });
+}
+
+/// Calls body(row of the panel, number of elements) for those of its rows that the matrix has.
+template <class Body>
+void for_each_row(std::int64_t i, std::int64_t j, std::int64_t d, Body const& body) {
+    std::int64_t const rows = std::min(group_columns, d - i), elements = std::min(tile_side, d - j);
+    for (std::int64_t r = 0; r < rows; ++r) body(r, elements);
 }
 
 template <class T>
 void replace(Context const& context, PackedColumns const& packed, T diagonal, std::int64_t patterns, MatrixView<T> weights) {
     std::int64_t const d = weights.rows;
     bool const streaming = d > streaming_bytes / static_cast<std::int64_t>(sizeof(T)) / d;
-    for_each_tile<T>(context, packed, d, patterns, [&](T* tile, std::int64_t row, std::int64_t column) {
-        if (row == column)
-            for (std::int64_t i = 0; i < tile_side; ++i) tile[i * tile_side + i] = diagonal;
-        std::int64_t const rows = std::min(tile_side, d - row * tile_side);
-        std::int64_t const columns = std::min(tile_side, d - column * tile_side);
-        for (std::int64_t r = 0; r < rows; ++r)
-            write_row(tile + r * tile_side, weights.row(row * tile_side + r) + column * tile_side, columns, streaming);
+    for_each_panel<T>(context, packed, d, patterns, [&](T* panel, std::int64_t i, std::int64_t j) {
+        for_each_row(i, j, d, [&](std::int64_t r, std::int64_t elements) {
+            T* const row = panel + r * tile_side;
+            if (j <= i + r && i + r < j + tile_side) row[i + r - j] = diagonal;
+            write_row(row, weights.row(i + r) + j, elements, streaming);
+        });
     });
 }
 
@@ -71,13 +86,11 @@ template <class T>
 bool update(Context const& context, PackedColumns const& packed, Update const& change, std::int64_t patterns, MatrixView<T> weights) {
     std::int64_t const d = weights.rows;
     std::atomic<bool> possible{true};
-    for_each_tile<T>(context, packed, d, patterns, [&](T const* tile, std::int64_t row, std::int64_t column) {
-        std::int64_t const rows = std::min(tile_side, d - row * tile_side);
-        std::int64_t const columns = std::min(tile_side, d - column * tile_side);
-        bool ok = true;
-        for (std::int64_t r = 0; r < rows; ++r)
-            ok &= update_row(change, tile + r * tile_side, weights.row(row * tile_side + r) + column * tile_side, columns);
-        if (!ok) possible.store(false, std::memory_order_relaxed);
+    for_each_panel<T>(context, packed, d, patterns, [&](T const* panel, std::int64_t i, std::int64_t j) {
+        for_each_row(i, j, d, [&](std::int64_t r, std::int64_t elements) {
+            if (!update_row(change, panel + r * tile_side, weights.row(i + r) + j, elements))
+                possible.store(false, std::memory_order_relaxed);
+        });
     });
     return possible.load();
 }

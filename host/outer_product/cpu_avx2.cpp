@@ -58,15 +58,14 @@ void differences(std::uint64_t const* rows, std::uint64_t const* group, std::int
 }  // namespace
 
 template <class T>
-void count_avx2(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* tile) {
-    for (std::int64_t r = 0; r < tile_side; r += block_rows) {
-        std::uint64_t const* const block = rows + (r / lanes * words) * lanes + r % lanes;
+void count_avx2(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* panel) {
+    for (std::int64_t r = 0; r < group_columns; r += block_rows) {
         for (std::int64_t g = 0; g < tile_groups; ++g) {
             std::int64_t total[block_rows][lanes];
-            differences(block, columns + g * words * lanes, words, total);
+            differences(rows + r, columns + g * words * lanes, words, total);
             for (int i = 0; i < block_rows; ++i)
                 for (std::int64_t lane = 0; lane < lanes; ++lane)
-                    tile[(r + i) * tile_side + g * lanes + lane] = static_cast<T>(patterns - step<T> * total[i][lane]);
+                    panel[(r + i) * tile_side + g * lanes + lane] = static_cast<T>(patterns - step<T> * total[i][lane]);
         }
     }
 }

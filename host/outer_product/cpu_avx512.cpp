@@ -19,15 +19,15 @@ constexpr int block_groups = 2;  // 16 accumulators
 
 using Sums = __m512i[block_rows][block_groups];
 
-/// patterns - step n, narrowed from 64 bits to T, to the places of a block in a tile.
+/// patterns - step n, narrowed from 64 bits to T, to the places of a block in a panel.
 template <class T>
-inline void store_block(Sums const& differing, std::int64_t patterns, T* tile) {
+inline void store_block(Sums const& differing, std::int64_t patterns, T* panel) {
     __m512i const all = _mm512_set1_epi64(patterns);
     for (int r = 0; r < block_rows; ++r) {
         for (int g = 0; g < block_groups; ++g) {
             __m512i const n = step<T> == 1 ? differing[r][g] : _mm512_add_epi64(differing[r][g], differing[r][g]);
             __m512i const value = _mm512_sub_epi64(all, n);
-            void* const to = tile + r * tile_side + g * lanes;
+            void* const to = panel + r * tile_side + g * lanes;
             if constexpr (sizeof(T) == 1) _mm512_mask_cvtepi64_storeu_epi8(to, 0xFF, value);
             if constexpr (sizeof(T) == 2) _mm512_mask_cvtepi64_storeu_epi16(to, 0xFF, value);
             if constexpr (sizeof(T) == 4) _mm512_mask_cvtepi64_storeu_epi32(to, 0xFF, value);
@@ -74,13 +74,11 @@ inline void differences_by_table(std::uint64_t const* rows, std::uint64_t const*
 }  // namespace
 
 template <class T>
-void count_avx512_bw(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* tile) {
+void count_avx512_bw(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* panel) {
     Sums sum;
-    for (std::int64_t r = 0; r < tile_groups; ++r) {
-        for (std::int64_t g = 0; g < tile_groups; g += block_groups) {
-            differences_by_table(rows + r * words * lanes, columns + g * words * lanes, words, sum);
-            store_block(sum, patterns, tile + r * lanes * tile_side + g * lanes);
-        }
+    for (std::int64_t g = 0; g < tile_groups; g += block_groups) {
+        differences_by_table(rows, columns + g * words * lanes, words, sum);
+        store_block(sum, patterns, panel + g * lanes);
     }
 }
 
@@ -111,13 +109,11 @@ inline void differences_by_popcount(std::uint64_t const* rows, std::uint64_t con
 }  // namespace
 
 template <class T>
-void count_avx512_vpopcntdq(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* tile) {
+void count_avx512_vpopcntdq(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* panel) {
     Sums sum;
-    for (std::int64_t r = 0; r < tile_groups; ++r) {
-        for (std::int64_t g = 0; g < tile_groups; g += block_groups) {
-            differences_by_popcount(rows + r * words * lanes, columns + g * words * lanes, words, sum);
-            store_block(sum, patterns, tile + r * lanes * tile_side + g * lanes);
-        }
+    for (std::int64_t g = 0; g < tile_groups; g += block_groups) {
+        differences_by_popcount(rows, columns + g * words * lanes, words, sum);
+        store_block(sum, patterns, panel + g * lanes);
     }
 }
 

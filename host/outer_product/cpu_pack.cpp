@@ -5,6 +5,10 @@
 
 #include <algorithm>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace ca3::outer_product::cpu {
 
 namespace {
@@ -15,6 +19,12 @@ constexpr std::int64_t word_bits = 64;
 std::uint64_t sign_bits(std::int8_t const* values, std::int64_t count) noexcept {
     std::uint64_t bits = 0;
     std::int64_t c = 0;
+#if defined(__SSE2__)
+    for (; c + 16 <= count; c += 16) {
+        __m128i const bytes = _mm_loadu_si128(reinterpret_cast<__m128i const*>(values + c));
+        bits |= std::uint64_t{static_cast<std::uint16_t>(_mm_movemask_epi8(bytes))} << c;
+    }
+#endif
     for (; c + 8 <= count; c += 8) {
         std::uint64_t bytes = 0;
         for (int b = 0; b < 8; ++b) bytes |= std::uint64_t{static_cast<std::uint8_t>(values[c + b])} << (8 * b);
@@ -29,10 +39,12 @@ std::uint64_t sign_bits(std::int8_t const* values, std::int64_t count) noexcept 
 void transpose(std::uint64_t (&bits)[word_bits]) noexcept {
     std::uint64_t mask = 0x00000000FFFFFFFFu;
     for (int half = 32; half > 0; half /= 2, mask ^= mask << half) {
-        for (int r = 0; r < word_bits; r = ((r | half) + 1) & ~half) {
-            std::uint64_t const swapped = ((bits[r] >> half) ^ bits[r | half]) & mask;
-            bits[r] ^= swapped << half;
-            bits[r | half] ^= swapped;
+        for (int block = 0; block < word_bits; block += 2 * half) {
+            for (int r = block; r < block + half; ++r) {
+                std::uint64_t const swapped = ((bits[r] >> half) ^ bits[r + half]) & mask;
+                bits[r] ^= swapped << half;
+                bits[r + half] ^= swapped;
+            }
         }
     }
 }

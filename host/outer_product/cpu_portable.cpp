@@ -37,14 +37,13 @@ void differences(std::uint64_t const* column, std::uint64_t const* group, std::i
 }  // namespace
 
 template <class T>
-void count_portable(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* tile) {
-    for (std::int64_t r = 0; r < tile_side; ++r) {
-        std::uint64_t const* const column = rows + (r / lanes * words) * lanes + r % lanes;
+void count_portable(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* panel) {
+    for (std::int64_t r = 0; r < group_columns; ++r) {
         for (std::int64_t g = 0; g < tile_groups; ++g) {
             std::int64_t total[lanes];
-            differences(column, columns + g * words * lanes, words, total);
+            differences(rows + r, columns + g * words * lanes, words, total);
             for (std::int64_t lane = 0; lane < lanes; ++lane)
-                tile[r * tile_side + g * lanes + lane] = static_cast<T>(patterns - step<T> * total[lane]);
+                panel[r * tile_side + g * lanes + lane] = static_cast<T>(patterns - step<T> * total[lane]);
         }
     }
 }

@@ -16,10 +16,10 @@ inline constexpr std::int64_t group_columns = 8;
 inline constexpr std::int64_t tile_side = 64;
 inline constexpr std::int64_t tile_groups = tile_side / group_columns;
 
-/// tile[r * tile_side + c] = w (or the number of agreements for uint8) of column r of `rows` and column c of `columns`:
-/// with n differing bits, patterns - 2n (or patterns - n). Both point to the first of `tile_groups` groups. `tile` is aligned to 64 bytes.
+/// Counts a panel of 8 x 64: panel[r * tile_side + c] = w (or the number of agreements for uint8) of column r of the group `rows` and
+/// column c of the `tile_groups` groups from `columns` on: with n differing bits, patterns - 2n (or patterns - n).
 template <class T>
-using TileKernel = void (*)(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* tile);
+using PanelKernel = void (*)(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* panel);
 
 /// What a differing pattern takes off an entry.
 template <class T>
@@ -29,18 +29,18 @@ inline constexpr std::int64_t step = holds_agreements<T> ? 1 : 2;
 inline constexpr std::int64_t words_per_byte_counter = 31;
 
 template <class T>
-void count_portable(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* tile);
+void count_portable(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* panel);
 #if defined(__x86_64__)
 template <class T>
-void count_avx2(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* tile);
+void count_avx2(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* panel);
 template <class T>
-void count_avx512_bw(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* tile);
+void count_avx512_bw(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* panel);
 template <class T>
-void count_avx512_vpopcntdq(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* tile);
+void count_avx512_vpopcntdq(std::uint64_t const* rows, std::uint64_t const* columns, std::int64_t words, std::int64_t patterns, T* panel);
 #endif
 
 template <class T>
-[[nodiscard]] TileKernel<T> tile_kernel(InstructionSet set) noexcept {
+[[nodiscard]] PanelKernel<T> panel_kernel(InstructionSet set) noexcept {
 #if defined(__x86_64__)
     switch (set) {
         case InstructionSet::avx512_vpopcntdq:
