@@ -32,7 +32,7 @@ Lane& self() {
     return *static_cast<Lane*>(current);
 }
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(CA3_SIMT_TSAN)
 void join_clock(void* clock) {
     __tsan_acquire(clock);
 }

@@ -41,7 +41,7 @@ namespace ca3::simt {
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(CA3_SIMT_TSAN)
 constexpr std::size_t stack_bytes = 256 * 1024;  // instrumented frames are larger
 #else
 constexpr std::size_t stack_bytes = 64 * 1024;
@@ -59,7 +59,7 @@ std::size_t page_bytes() {
 }  // namespace
 
 void adopt_host_thread([[maybe_unused]] Fiber& fiber) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(CA3_SIMT_TSAN)
     fiber.thread = __tsan_get_current_fiber();
 #endif
 }
@@ -88,14 +88,14 @@ void create(Fiber& fiber, void (*entry)(), int index) {
     for (int saved = 0; saved < 6; ++saved) *--top = 0;
     fiber.stack_pointer = top;
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(CA3_SIMT_TSAN)
     fiber.thread = __tsan_create_fiber(0);
 #endif
 }
 
 void destroy(Fiber& fiber) noexcept {
     if (fiber.stack == nullptr) return;
-#if defined(__SANITIZE_THREAD__)
+#if defined(CA3_SIMT_TSAN)
     __tsan_destroy_fiber(fiber.thread);
 #endif
     munmap(static_cast<std::byte*>(fiber.stack) - page_bytes(), page_bytes() + fiber.stack_bytes);
@@ -118,7 +118,7 @@ void switch_fiber(Fiber& from, Fiber& to) {
     switched_to = &to;
     __sanitizer_start_switch_fiber(&from.fake_stack, to.stack, to.stack_bytes);
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(CA3_SIMT_TSAN)
     __tsan_switch_to_fiber(to.thread, __tsan_switch_to_fiber_no_sync);
 #endif
 #ifdef CA3_SIMT_UCONTEXT

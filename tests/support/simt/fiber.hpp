@@ -8,7 +8,7 @@
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(CA3_SIMT_TSAN)
 #include <sanitizer/tsan_interface.h>
 #endif
 #if !defined(__x86_64__) || defined(__SHSTK__)

@@ -150,13 +150,19 @@ void accumulate(Warp& warp, Product const& product) {
     }
 }
 
+/// The bytes of a row of words, widened to what compilers multiply and add in one instruction.
+template <class Byte>
+void widen(unsigned const (&words)[8], std::int16_t (&out)[32]) {
+    for (unsigned k = 0; k < 32; ++k) out[k] = static_cast<Byte>(words[k / 4] >> (8 * (k % 4)));
+}
+
 template <class A, class B>
 void multiply_bytes(Warp& warp) {
     Operands const operands = gather(warp);
-    A a[16][32];
-    B b[8][32];
-    std::memcpy(a, operands.a, sizeof(a));
-    std::memcpy(b, operands.b, sizeof(b));
+    std::int16_t a[16][32];
+    std::int16_t b[8][32];
+    for (int row = 0; row < 16; ++row) widen<A>(operands.a[row], a[row]);
+    for (int column = 0; column < 8; ++column) widen<B>(operands.b[column], b[column]);
     accumulate(warp, [&](unsigned row, unsigned column) {
         int sum = 0;
         for (int k = 0; k < 32; ++k) sum += a[row][k] * b[column][k];
@@ -164,12 +170,28 @@ void multiply_bytes(Warp& warp) {
     });
 }
 
+/// The ones in 8 words. Counts per nibble are added in pairs (at most 8), then per byte (at most 64): std::popcount of one word after the
+/// other is a library call for each without -mpopcnt.
+unsigned count_ones(unsigned const (&words)[8]) {
+    unsigned bytes = 0;
+    for (int k = 0; k < 8; k += 2) {
+        unsigned nibbles = 0;
+        for (int i = k; i < k + 2; ++i) {
+            unsigned const pairs = words[i] - (words[i] >> 1 & 0x55555555u);
+            nibbles += (pairs & 0x33333333u) + (pairs >> 2 & 0x33333333u);
+        }
+        bytes += (nibbles & 0x0F0F0F0Fu) + (nibbles >> 4 & 0x0F0F0F0Fu);
+    }
+    unsigned const halves = (bytes & 0x00FF00FFu) + (bytes >> 8 & 0x00FF00FFu);
+    return (halves & 0xFFFFu) + (halves >> 16);
+}
+
 void multiply_bits(Warp& warp) {
     Operands const operands = gather(warp);
     accumulate(warp, [&](unsigned row, unsigned column) {
-        int sum = 0;
-        for (int k = 0; k < 8; ++k) sum += std::popcount(operands.a[row][k] & operands.b[column][k]);
-        return static_cast<unsigned>(sum);
+        unsigned both[8];
+        for (int k = 0; k < 8; ++k) both[k] = operands.a[row][k] & operands.b[column][k];
+        return count_ones(both);
     });
 }
 
