@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstddef>
+
+/// Limits of this machine's CPU, measured when asked for: the best of several short runs on so many threads at once.
+namespace ca3::bench {
+
+/// Words of 512 bits per second through xor, count and add from the first-level cache; 0 where the CPU has no VPOPCNTDQ.
+[[nodiscard]] double popcount_words_per_second(int threads);
+
+/// Bytes per second written past the caches, to a buffer of so many bytes.
+[[nodiscard]] double write_bytes_per_second(int threads, std::size_t bytes);
+
+}  // namespace ca3::bench
