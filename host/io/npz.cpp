@@ -45,7 +45,7 @@ void write_npz(std::string const& path, std::map<std::string, Array> const& arra
     ZipWriter zip(file.sink());
     for (auto const& [name, array] : arrays) {
         zip.add(
-            name + std::string(suffix), [&](Sink const& sink) { write_npy_stream(sink, array); }, compress);
+            name + std::string(suffix), [&content = array](Sink const& sink) { write_npy_stream(sink, content); }, compress);
     }
     zip.finish();
     file.commit();

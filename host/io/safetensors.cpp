@@ -70,7 +70,7 @@ void write_safetensors(std::string const& path, Tensors const& tensors) {
     for (auto const& [name, array] : tensors.tensors) {
         std::string const who = "tensor '" + name + "'";
         require(name != "__metadata__", function, [] { return "no tensor may be called __metadata__"; });
-        require(size_of(array.dtype) > 0, function, [&] { return who + " has " + to_string(array.dtype); });
+        require(size_of(array.dtype) > 0, function, [&, type = array.dtype] { return who + " has " + to_string(type); });
         require_consistent(function, who, array.shape, size_of(array.dtype), array.data);
     }
     auto const header = lay_out(tensors);
