@@ -3,6 +3,8 @@
 #include "kernels/common/ptx.cuh"
 #include "kernels/outer_product/tile.cuh"
 
+#include <algorithm>
+
 /// Tiles of the lower triangle by binary tensor core products. With a, b in {0, 1} for +1, -1 and n = popc the number of differing bits is
 /// n(a) + n(b) - 2 n(a and b), and the product of the columns P minus twice that.
 namespace ca3::outer_product::cuda {
@@ -15,8 +17,13 @@ struct Product {
     static constexpr int pitch = 48;  // bytes of 256 bits and a gap: 8 rows of 16 bytes cover all 32 banks
     static constexpr int stage_bytes = 2 * static_cast<int>(tile_side) * pitch;
 
+    static constexpr int all_stages_bytes = stages * stage_bytes;
+
+    /// Where the counts of the columns begin in shared memory, behind the stages and, in their place, the staged tile.
     template <class T>
-    static constexpr int shared_bytes = std::max(stages* stage_bytes, static_cast<int>(tile_side) * staged_pitch<T>);
+    static constexpr int ones_at = std::max(all_stages_bytes, static_cast<int>(tile_side) * staged_pitch<T>);
+    template <class T>
+    static constexpr int shared_bytes = ones_at<T> + 2 * static_cast<int>(tile_side * sizeof(int));
 };
 
 /// Tensor cores scatter a tile over the lanes of a warp, each lane 2 columns of 8 and 2 rows of 16. Rows and columns are therefore dealt to
@@ -63,6 +70,13 @@ __global__ void __launch_bounds__(Product::threads, 2)
         ptx::cp_async_commit();
     };
 
+    // The counts of the tile's rows, then of its columns, come with the first stage.
+    int* const shared_ones = reinterpret_cast<int*>(shared + Product::ones_at<T>);
+    for (int piece = static_cast<int>(threadIdx.x); piece < 2 * static_cast<int>(tile_side) / 4; piece += Product::threads) {
+        std::int64_t const column = piece < static_cast<int>(tile_side) / 4 ? first_row + 4 * piece : first_column + 4 * piece - tile_side;
+        ptx::cp_async_16(shared_ones + 4 * piece, ones + column);
+    }
+
     int both[tiles_m][tiles_n][4] = {};
     for (int step = 0; step < Product::stages - 1; ++step) load(step);
     for (std::int64_t step = 0; step < steps; ++step) {
@@ -91,22 +105,23 @@ __global__ void __launch_bounds__(Product::threads, 2)
 
     int const g = lane / 4, t = lane % 4;
     int const row = warp_row + 8 * g, column = warp_column + 8 * t;  // of this lane's 8 x 8 elements
-    unsigned row_ones[8], column_ones[8];
-#pragma unroll
-    for (int k = 0; k < 8; ++k) {
-        row_ones[k] = static_cast<unsigned>(ones[first_row + row + k]);
-        column_ones[k] = static_cast<unsigned>(ones[first_column + column + k]);
-    }
-    bool const on_diagonal = tile_row == tile_column;
-    auto const value = [&](int s, int c) {
-        if (!update && on_diagonal && row + s == column + c) return target.diagonal;
-        unsigned const differing = row_ones[s] + column_ones[c] - 2u * static_cast<unsigned>(both[s / 2][c / 2][s % 2 * 2 + c % 2]);
-        return static_cast<T>(patterns - (holds_agreements<T> ? differing : 2u * differing));
-    };
+    unsigned value[8][8];
 #pragma unroll
     for (int s = 0; s < 8; ++s) {
-        stage_eight<T>(shared + (warp_row + 8 * s + g) * staged_pitch<T> + column * static_cast<int>(sizeof(T)),
-                       [&](int c) { return value(s, c); });
+        auto const row_ones = static_cast<unsigned>(shared_ones[row + s]);
+#pragma unroll
+        for (int c = 0; c < 8; ++c) {
+            auto const column_ones = static_cast<unsigned>(shared_ones[tile_side + column + c]);
+            unsigned const differing = row_ones + column_ones - 2u * static_cast<unsigned>(both[s / 2][c / 2][s % 2 * 2 + c % 2]);
+            value[s][c] = patterns - (holds_agreements<T> ? differing : 2u * differing);
+        }
+    }
+    bool const on_diagonal = tile_row == tile_column;
+#pragma unroll
+    for (int s = 0; s < 8; ++s) {
+        unsigned char* const to = shared + (warp_row + 8 * s + g) * staged_pitch<T> + column * static_cast<int>(sizeof(T));
+        stage_eight<T>(to, [&](int c) { return value[s][c]; });
+        if (!update && on_diagonal && row == column) memcpy(to + s * static_cast<int>(sizeof(T)), &target.diagonal, sizeof(T));
     }
     __syncthreads();
     write_tile<update>(target, shared, first_row, first_column, [](int slot) { return slot / 64 * 64 + slot % 8 * 8 + slot % 64 / 8; });
@@ -116,7 +131,7 @@ __global__ void __launch_bounds__(Product::threads, 2)
 #pragma unroll
     for (int c = 0; c < 8; ++c) {
         stage_eight<T>(shared + (warp_column + 4 * c + t) * staged_pitch<T> + row * static_cast<int>(sizeof(T)),
-                       [&](int s) { return value(s, c); });
+                       [&](int s) { return value[s][c]; });
     }
     __syncthreads();
     write_tile<update>(target, shared, first_column, first_row, [](int slot) { return slot / 32 * 32 + slot % 4 * 8 + slot % 32 / 4; });

@@ -83,26 +83,19 @@ __device__ void write_tile(Target<T> const& target, unsigned char const* staged,
     if (update && strange) atomicOr(target.strange, 1u);
 }
 
-/// Stores 8 neighbouring elements, made by value(0 ... 7), in a staged row.
+/// Stores 8 neighbouring elements, the low bits of value(0) ... value(7), in a staged row.
 template <class T, class Value>
 __device__ void stage_eight(unsigned char* to, Value const& value) {
-    unsigned words[2 * sizeof(T)];
-#pragma unroll
-    for (int w = 0; w < static_cast<int>(2 * sizeof(T)); ++w) {
-        words[w] = 0;
-        constexpr int per_word = 4 / sizeof(T);
-#pragma unroll
-        for (int e = 0; e < per_word; ++e) {
-            unsigned const bits = static_cast<unsigned>(value(w * per_word + e));
-            words[w] |= (sizeof(T) == 4 ? bits : bits & ((1u << (8 * sizeof(T) % 32)) - 1u)) << (e * static_cast<int>(8 * sizeof(T)) % 32);
-        }
-    }
+    auto const pair = [&](int e) { return __byte_perm(value(e), value(e + 1), sizeof(T) == 1 ? 0x0040u : 0x5410u); };
+    auto const four = [&](int e) { return __byte_perm(pair(e), pair(e + 2), 0x5410u); };
+    uint4* const words = reinterpret_cast<uint4*>(to);
     if constexpr (sizeof(T) == 1) {
-        *reinterpret_cast<uint2*>(to) = make_uint2(words[0], words[1]);
+        *reinterpret_cast<uint2*>(to) = make_uint2(four(0), four(4));
+    } else if constexpr (sizeof(T) == 2) {
+        words[0] = make_uint4(pair(0), pair(2), pair(4), pair(6));
     } else {
-#pragma unroll
-        for (int w = 0; w < static_cast<int>(2 * sizeof(T)); w += 4)
-            *reinterpret_cast<uint4*>(to + 4 * w) = make_uint4(words[w], words[w + 1], words[w + 2], words[w + 3]);
+        words[0] = make_uint4(value(0), value(1), value(2), value(3));
+        words[1] = make_uint4(value(4), value(5), value(6), value(7));
     }
 }
 
