@@ -139,105 +139,106 @@ TEST_P(Projection, StoredPatternsAreFixedPointsUpToFullLoad) {
             EXPECT_EQ(r.results[mu].nearest, static_cast<std::int32_t>(mu));
             EXPECT_FALSE(r.results[mu].spurious);
             if (keep) {
-                EXPECT_NEAR(r.results[mu].energy, -0.5 * static_cast<double>(d), 1e-8);  // a global minimum: -1/2 |P x|^2 }
+                EXPECT_NEAR(r.results[mu].energy, -0.5 * static_cast<double>(d), 1e-8);  // a global minimum
             }
         }
     }
+}
 
-    // (X^T X + ridge I)^-1 X^T X = X^T (X X^T + ridge I)^-1 X: the d x d definition, solved by Eigen.
-    TEST_P(Projection, RidgeEqualsTheDefinitionInNeurons) {
-        for (auto const [d, P] : {Size{40, 15}, Size{25, 25}, Size{20, 50}})
-            for (double const ridge : {0.01, 1.0, 30.0}) {
-                auto const patterns = test::random_patterns(P, d, 10);
-                Matrix const X = to_eigen(patterns, P, d);
-                Matrix const XtX = X.transpose() * X;
-                Matrix const expected = (XtX + ridge * Matrix::Identity(d, d)).ldlt().solve(XtX);
-                // With P > d the Gram matrix X X^T is singular and the inverse as large as 1 / ridge.
-                EXPECT_LE((weights(memory(patterns, P, {.keep_diagonal = true, .ridge = ridge})) - expected).cwiseAbs().maxCoeff(),
-                          P > d ? 1e-8 : tolerance)
-                    << d << ' ' << P << ' ' << ridge;
-            }
-    }
+// (X^T X + ridge I)^-1 X^T X = X^T (X X^T + ridge I)^-1 X: the d x d definition, solved by Eigen.
+TEST_P(Projection, RidgeEqualsTheDefinitionInNeurons) {
+    for (auto const [d, P] : {Size{40, 15}, Size{25, 25}, Size{20, 50}})
+        for (double const ridge : {0.01, 1.0, 30.0}) {
+            auto const patterns = test::random_patterns(P, d, 10);
+            Matrix const X = to_eigen(patterns, P, d);
+            Matrix const XtX = X.transpose() * X;
+            Matrix const expected = (XtX + ridge * Matrix::Identity(d, d)).ldlt().solve(XtX);
+            // With P > d the Gram matrix X X^T is singular and the inverse as large as 1 / ridge.
+            EXPECT_LE((weights(memory(patterns, P, {.keep_diagonal = true, .ridge = ridge})) - expected).cwiseAbs().maxCoeff(),
+                      P > d ? 1e-8 : tolerance)
+                << d << ' ' << P << ' ' << ridge;
+        }
+}
 
-    TEST_P(Projection, OrdersOfStoringAgree) {
-        std::int64_t const d = 50, P = 20;
-        auto const patterns = test::random_patterns(P, d, 11);
-        auto const order = test::random_permutation(P, 12);
-        std::vector<std::int8_t> shuffled;
-        for (auto const mu : order) shuffled.insert(shuffled.end(), patterns.begin() + mu * d, patterns.begin() + (mu + 1) * d);
-        EXPECT_LE((weights(memory(patterns, P)) - weights(memory(shuffled, P))).cwiseAbs().maxCoeff(), tolerance);
-    }
+TEST_P(Projection, OrdersOfStoringAgree) {
+    std::int64_t const d = 50, P = 20;
+    auto const patterns = test::random_patterns(P, d, 11);
+    auto const order = test::random_permutation(P, 12);
+    std::vector<std::int8_t> shuffled;
+    for (auto const mu : order) shuffled.insert(shuffled.end(), patterns.begin() + mu * d, patterns.begin() + (mu + 1) * d);
+    EXPECT_LE((weights(memory(patterns, P)) - weights(memory(shuffled, P))).cwiseAbs().maxCoeff(), tolerance);
+}
 
-    // ---- patterns that depend on each other -------------------------------------------------------------------------------
+// ---- patterns that depend on each other -------------------------------------------------------------------------------
 
-    TEST_P(Projection, ReportsDuplicatesAndComplements) {
-        std::int64_t const d = 30;
-        auto patterns = test::random_patterns(5, d, 13);
-        std::copy_n(patterns.begin() + d, d, patterns.begin() + 3 * d);  // 3 = 1
-        std::transform(patterns.begin(), patterns.begin() + d, patterns.begin() + 4 * d,
-                       [](std::int8_t v) { return static_cast<std::int8_t>(-v); });  // 4 = -0
-        Matrix const W = weights(memory(patterns, 5, {.keep_diagonal = true}));
-        EXPECT_EQ(report.stored, 5);
-        EXPECT_EQ(report.rank, 3);
-        EXPECT_EQ(report.duplicates, (std::vector<std::pair<std::int64_t, std::int64_t>>{{1, 3}}));
-        EXPECT_EQ(report.complements, (std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 4}}));
-        EXPECT_EQ(report.dependent.size(), 2u);
-        Matrix const X = to_eigen(patterns, 5, d);
-        EXPECT_LE((X * W - X).cwiseAbs().maxCoeff(), tolerance);
-        EXPECT_LE((W * W - W).cwiseAbs().maxCoeff(), tolerance);
-        EXPECT_NEAR(W.trace(), 3.0, tolerance);
-    }
+TEST_P(Projection, ReportsDuplicatesAndComplements) {
+    std::int64_t const d = 30;
+    auto patterns = test::random_patterns(5, d, 13);
+    std::copy_n(patterns.begin() + d, d, patterns.begin() + 3 * d);  // 3 = 1
+    std::transform(patterns.begin(), patterns.begin() + d, patterns.begin() + 4 * d,
+                   [](std::int8_t v) { return static_cast<std::int8_t>(-v); });  // 4 = -0
+    Matrix const W = weights(memory(patterns, 5, {.keep_diagonal = true}));
+    EXPECT_EQ(report.stored, 5);
+    EXPECT_EQ(report.rank, 3);
+    EXPECT_EQ(report.duplicates, (std::vector<std::pair<std::int64_t, std::int64_t>>{{1, 3}}));
+    EXPECT_EQ(report.complements, (std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 4}}));
+    EXPECT_EQ(report.dependent.size(), 2u);
+    Matrix const X = to_eigen(patterns, 5, d);
+    EXPECT_LE((X * W - X).cwiseAbs().maxCoeff(), tolerance);
+    EXPECT_LE((W * W - W).cwiseAbs().maxCoeff(), tolerance);
+    EXPECT_NEAR(W.trace(), 3.0, tolerance);
+}
 
-    // More patterns than neurons: their span is everything, W = I.
-    TEST_P(Projection, IsTheIdentityWhenPatternsSpanAllStates) {
-        std::int64_t const d = 12, P = 40;
-        auto const patterns = test::random_patterns(P, d, 14);
-        Matrix const W = weights(memory(patterns, P, {.keep_diagonal = true}));
-        EXPECT_EQ(report.rank, d);
-        EXPECT_EQ(report.dependent.size(), static_cast<std::size_t>(P - d));
-        EXPECT_LE((W - Matrix::Identity(d, d)).cwiseAbs().maxCoeff(), tolerance);
-    }
+// More patterns than neurons: their span is everything, W = I.
+TEST_P(Projection, IsTheIdentityWhenPatternsSpanAllStates) {
+    std::int64_t const d = 12, P = 40;
+    auto const patterns = test::random_patterns(P, d, 14);
+    Matrix const W = weights(memory(patterns, P, {.keep_diagonal = true}));
+    EXPECT_EQ(report.rank, d);
+    EXPECT_EQ(report.dependent.size(), static_cast<std::size_t>(P - d));
+    EXPECT_LE((W - Matrix::Identity(d, d)).cwiseAbs().maxCoeff(), tolerance);
+}
 
-    // Without the dependent patterns the rest has full rank and the same span.
-    TEST_P(Projection, DependentPatternsAddNothing) {
-        std::int64_t const d = 24;
-        auto const base = test::random_patterns(6, d, 15);
-        std::vector<std::int8_t> patterns = base;
-        for (std::int64_t const copy : {2, 4}) patterns.insert(patterns.end(), base.begin() + copy * d, base.begin() + (copy + 1) * d);
-        Matrix const W = weights(memory(patterns, 8));
-        ASSERT_EQ(report.dependent.size(), 2u);
-        auto const dependent = report.dependent;
-        std::vector<std::int8_t> rest;
-        for (std::int64_t mu = 0; mu < 8; ++mu)
-            if (std::find(dependent.begin(), dependent.end(), mu) == dependent.end())
-                rest.insert(rest.end(), patterns.begin() + mu * d, patterns.begin() + (mu + 1) * d);
-        Matrix const without = weights(memory(rest, 6));
-        EXPECT_EQ(report.rank, 6);
-        EXPECT_TRUE(report.dependent.empty());
-        EXPECT_LE((W - without).cwiseAbs().maxCoeff(), tolerance);
-    }
+// Without the dependent patterns the rest has full rank and the same span.
+TEST_P(Projection, DependentPatternsAddNothing) {
+    std::int64_t const d = 24;
+    auto const base = test::random_patterns(6, d, 15);
+    std::vector<std::int8_t> patterns = base;
+    for (std::int64_t const copy : {2, 4}) patterns.insert(patterns.end(), base.begin() + copy * d, base.begin() + (copy + 1) * d);
+    Matrix const W = weights(memory(patterns, 8));
+    ASSERT_EQ(report.dependent.size(), 2u);
+    auto const dependent = report.dependent;
+    std::vector<std::int8_t> rest;
+    for (std::int64_t mu = 0; mu < 8; ++mu)
+        if (std::find(dependent.begin(), dependent.end(), mu) == dependent.end())
+            rest.insert(rest.end(), patterns.begin() + mu * d, patterns.begin() + (mu + 1) * d);
+    Matrix const without = weights(memory(rest, 6));
+    EXPECT_EQ(report.rank, 6);
+    EXPECT_TRUE(report.dependent.empty());
+    EXPECT_LE((W - without).cwiseAbs().maxCoeff(), tolerance);
+}
 
-    // The four rows of a Hadamard matrix of order 4 and a fifth pattern in their span.
-    TEST_P(Projection, FindsDependenceThatIsNoRepetition) {
-        std::vector<std::int8_t> const patterns{1, 1, 1, 1, 1, 1, -1, -1, 1, -1, 1, -1, 1, -1, -1, 1, 1, 1, 1, -1};
-        (void)memory(patterns, 5);
-        EXPECT_EQ(report.rank, 4);
-        EXPECT_EQ(report.dependent.size(), 1u);
-        EXPECT_TRUE(report.duplicates.empty());
-        EXPECT_TRUE(report.complements.empty());
-    }
+// The four rows of a Hadamard matrix of order 4 and a fifth pattern in their span.
+TEST_P(Projection, FindsDependenceThatIsNoRepetition) {
+    std::vector<std::int8_t> const patterns{1, 1, 1, 1, 1, 1, -1, -1, 1, -1, 1, -1, 1, -1, -1, 1, 1, 1, 1, -1};
+    (void)memory(patterns, 5);
+    EXPECT_EQ(report.rank, 4);
+    EXPECT_EQ(report.dependent.size(), 1u);
+    EXPECT_TRUE(report.duplicates.empty());
+    EXPECT_TRUE(report.complements.empty());
+}
 
-    TEST_P(Projection, RankIsMinusOneForOtherRules) {
-        auto const patterns = test::random_patterns(3, 10, 16);
-        Memory m(context());
-        auto const hebbian = m.store(view(patterns, 3, 10));
-        EXPECT_EQ(hebbian.rank, -1);
-        EXPECT_EQ(hebbian.stored, 3);
-        EXPECT_TRUE(hebbian.dependent.empty());
-        auto const again = m.store(view(patterns, 3, 10));
-        EXPECT_EQ(again.stored, 6);
-        EXPECT_EQ(again.duplicates, (std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 3}, {1, 4}, {2, 5}}));
-    }
+TEST_P(Projection, RankIsMinusOneForOtherRules) {
+    auto const patterns = test::random_patterns(3, 10, 16);
+    Memory m(context());
+    auto const hebbian = m.store(view(patterns, 3, 10));
+    EXPECT_EQ(hebbian.rank, -1);
+    EXPECT_EQ(hebbian.stored, 3);
+    EXPECT_TRUE(hebbian.dependent.empty());
+    auto const again = m.store(view(patterns, 3, 10));
+    EXPECT_EQ(again.stored, 6);
+    EXPECT_EQ(again.duplicates, (std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 3}, {1, 4}, {2, 5}}));
+}
 
 }  // namespace
 }  // namespace ca3::hopfield
