@@ -57,6 +57,13 @@ struct Glauber {
     std::vector<std::uint32_t> threshold;
 };
 
+/// What relax() may read off a final state of a Hebbian memory on the way.
+struct Reading {
+    std::int32_t nearest = -1;
+    std::int32_t overlap = 0;
+    std::int64_t form = 0;  ///< sum of m^2 - sum of D_i s_i^2, so that E = -form / 2 without bias
+};
+
 /// One batch. The visiting order of an asynchronous sweep t is ascending in (key, i) with key = draw(seed, visit_order, state, t, i),
 /// state = first_state + b for Update::asynchronous and 2^32 - 1 for Update::shared; key = i for Update::sequential.
 struct Job {
@@ -73,6 +80,8 @@ struct Job {
     Status* status = nullptr;          ///< B, out
     std::int32_t* sweeps = nullptr;    ///< B, out: up to and including the one that changed nothing
     std::int64_t* flips = nullptr;     ///< B, out
+    Reading* readings = nullptr;       ///< B, out, or null; a backend that fills them sets *read, the others leave it alone
+    bool* read = nullptr;
 };
 
 /// What a backend keeps between calls: packed bits, device copies. Made by prepare(), dropped when the model changes.

@@ -189,13 +189,36 @@ void sign_update(Context const& context, SignUpdateOptions options, MatrixView<T
     if constexpr (sizeof(T) == 1) {
         Packed packed = pack_shape(context, d, 0);
         pack_dense(weights.data, weights.stride, packed);
-        for_dense_fields(pool(context), packed, stored, in, [&](std::int64_t b, auto const& field) {
-            std::int32_t changes = 0;
-            for (std::int64_t i = 0; i < d; ++i) {
-                out(b, i) = decide(b, i, field(i));
-                changes += out(b, i) != in(b, i);
+        // 32 bits hold 2 * 255 d + 255 d and as much again, and small thresholds with it.
+        bool small = d < (std::int64_t{1} << 20);
+        for (std::int64_t i = 0; i < d && threshold != nullptr; ++i) small = small && std::abs(std::int64_t{threshold[i]}) < (1 << 28);
+        std::vector<std::int32_t> diagonal, offset;
+        for (std::int64_t i = 0; i < d && small; ++i) {
+            if (options.zero_diagonal)
+                diagonal.push_back(std::is_same_v<T, std::uint8_t> ? 2 * weights(i, i) - static_cast<std::int32_t>(stored) : weights(i, i));
+            if (threshold != nullptr || !packed.row_sum.empty()) {
+                offset.push_back((threshold != nullptr ? threshold[i] : 0) + (packed.row_sum.empty() ? 0 : packed.row_sum[i]));
             }
-            if (changed != nullptr) changed[b] = changes;
+        }
+        for_dense_fields(pool(context), packed, stored, in, [&](std::int64_t b, DenseFields const& field) {
+            std::int64_t changes = 0;
+            if (small) {
+                changes = packed.kernels->decide_dense({.d = d,
+                                                        .fields = field.fields,
+                                                        .scale = field.scale,
+                                                        .shift = static_cast<std::int32_t>(field.shift),
+                                                        .offset = offset.empty() ? nullptr : offset.data(),
+                                                        .diagonal = diagonal.empty() ? nullptr : diagonal.data(),
+                                                        .tie = options.tie,
+                                                        .now = in.row(b),
+                                                        .next = out.row(b)});
+            } else {
+                for (std::int64_t i = 0; i < d; ++i) {
+                    out(b, i) = decide(b, i, field(i));
+                    changes += out(b, i) != in(b, i);
+                }
+            }
+            if (changed != nullptr) changed[b] = static_cast<std::int32_t>(changes);
         });
     } else {
         pool(context).run(in.rows, [&](std::int64_t b, int) {

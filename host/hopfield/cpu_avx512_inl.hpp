@@ -7,12 +7,16 @@ namespace ca3::hopfield::cpu {
 
 namespace {
 
+namespace avx512 {
+
 constexpr int tile = 2;  ///< states that share the loads of patterns and indices
 
 constexpr std::int64_t reach = 32767;  ///< largest sum of |m| that 16-bit fields hold
 
 /// Whole registers of 32-bit overlaps, and whole sextets.
-inline std::int64_t padded_patterns(Packed const& packed) { return ceil_div(packed.sextets * 6, 16) * 16; }
+inline std::int64_t padded_patterns(Packed const& packed) {
+    return ceil_div(packed.sextets * 6, 16) * 16;
+}
 
 template <int S, bool full>
 void overlap_octet(Packed const& packed, std::int64_t octet, Bits const* states, __m512i (&differ)[S]) {
@@ -334,7 +338,7 @@ bool sweep_tile(SweepArguments const& sweep) {
 }
 
 std::int64_t sweep_scratch(Packed const& packed) {
-    return std::max(Workspace::bytes(packed), portable_kernels().sweep_scratch(packed)) + 64;
+    return std::max(Workspace::bytes(packed), Generic::sweep_scratch(packed)) + 64;
 }
 
 void hebbian_sweep(SweepArguments const& arguments) {
@@ -344,7 +348,7 @@ void hebbian_sweep(SweepArguments const& arguments) {
         part.next += b;
         part.count = arguments.count - b >= 2 ? 2 : 1;
         bool const exact = part.count == 2 ? sweep_tile<2>(part) : sweep_tile<1>(part);
-        if (!exact) portable_kernels().hebbian_sweep(part);  // six overlaps beyond 16 bits: more than 5,461 neurons and patterns alike
+        if (!exact) Generic::hebbian_sweep(part);  // six overlaps beyond 16 bits: more than 5,461 neurons and patterns alike
         b += part.count;
     }
 }
@@ -410,13 +414,18 @@ void unpack(Bits bits, std::int64_t d, std::int8_t* state) {
     }
 }
 
-constexpr Kernels kernel_table{.sweep_states = tile,
-                               .sweep_scratch = sweep_scratch,
-                               .hebbian_sweep = hebbian_sweep,
-                               .overlaps = overlaps,
-                               .dense_fields = dense_fields,
-                               .pack = pack,
-                               .unpack = unpack};
+}  // namespace avx512
+
+constexpr Kernels kernel_table{.sweep_states = avx512::tile,
+                               .sweep_scratch = avx512::sweep_scratch,
+                               .hebbian_sweep = avx512::hebbian_sweep,
+                               .overlaps = avx512::overlaps,
+                               .dense_fields = avx512::dense_fields,
+                               .decide_dense = Generic::decide_dense,
+                               .pack = avx512::pack,
+                               .unpack = avx512::unpack,
+                               .compare = Generic::compare,
+                               .read_off = Generic::read_off};
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 // GCC 12 takes the undefined pass-through operands inside its own intrinsics for uninitialised variables.
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -28,6 +29,8 @@ inline __m512i popcount64(__m512i bits) {
 }  // namespace
 }  // namespace ca3::hopfield::cpu
 
+#include "hopfield/cpu_generic_inl.hpp"
+// The specialised kernels come after the generic ones, which they fall back on.
 #include "hopfield/cpu_avx512_inl.hpp"
 
 #pragma GCC pop_options

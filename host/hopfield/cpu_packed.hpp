@@ -40,6 +40,24 @@ struct DenseArguments {
     std::int64_t field_stride;
 };
 
+/// Neurons that changed in a sweep, and whether the state is the one of the sweep before.
+struct Difference {
+    std::int64_t changes = 0;
+    bool as_before = false;
+};
+
+/// next = sign(scale * fields - shift - offset - diagonal * now), all within 32 bits.
+struct DenseDecision {
+    std::int64_t d;
+    std::int32_t const* fields;
+    std::int32_t scale, shift;
+    std::int32_t const* offset;    ///< d values, or null
+    std::int32_t const* diagonal;  ///< d values, or null
+    Tie tie;
+    std::int8_t const* now;
+    std::int8_t* next;
+};
+
 struct Kernels {
     int sweep_states;                              ///< most states that hebbian_sweep takes at once
     std::int64_t (*sweep_scratch)(Packed const&);  ///< bytes
@@ -47,8 +65,11 @@ struct Kernels {
     /// m(mu) for `count` states: out has `stride` values per state, of which the first P are set. `full` as above.
     void (*overlaps)(Packed const&, Bits const* states, int count, bool full, std::int32_t* out, std::int64_t stride);
     void (*dense_fields)(DenseArguments const&);
+    std::int64_t (*decide_dense)(DenseDecision const&);  ///< returns the number of changes
     void (*pack)(std::int8_t const* state, std::int64_t d, Bits bits);
     void (*unpack)(Bits bits, std::int64_t d, std::int8_t* state);
+    Difference (*compare)(Bits next, Bits now, Bits before, std::int64_t words);
+    Reading (*read_off)(Packed const&, Bits state, std::int64_t diagonal, std::int32_t const* m);
 };
 
 [[nodiscard]] Kernels const& portable_kernels();

@@ -1,118 +1,23 @@
-#include "hopfield/cpu_packed.hpp"
+#include "hopfield/cpu_relax.hpp"
 
 #include <cstring>
+#include <limits>
 
-/// Standard C++ kernels: popcounts of 64-bit words, and X^T m by tables of the 256 partial sums of eight patterns.
+#include "hopfield/cpu_generic_inl.hpp"
+
 namespace ca3::hopfield::cpu {
-
-namespace {
-
-void overlaps(Packed const& packed, Bits const* states, int count, bool, std::int32_t* out, std::int64_t stride) {
-    for (int b = 0; b < count; ++b) {
-        std::int64_t present = 0;
-        for (std::int64_t w = 0; w < packed.words; ++w) present += std::popcount(states[b].nonzero[w]);
-        for (std::int64_t octet = 0; octet < packed.octets; ++octet) {
-            std::int64_t differ[8] = {};
-            std::uint64_t const* const x = packed.pattern_bits.data() + octet * packed.words * 8;
-            for (std::int64_t w = 0; w < packed.words; ++w) {
-                for (int k = 0; k < 8; ++k) differ[k] += std::popcount((x[8 * w + k] ^ states[b].plus[w]) & states[b].nonzero[w]);
-            }
-            for (int k = 0; k < 8 && 8 * octet + k < packed.P; ++k)
-                out[b * stride + 8 * octet + k] = static_cast<std::int32_t>(present - 2 * differ[k]);
-        }
-    }
-}
-
-std::int64_t sweep_scratch(Packed const& packed) {
-    return 4 * (packed.octets * 8 + packed.d) + 256 * 4;
-}
-
-void hebbian_sweep(SweepArguments const& arguments) {
-    Packed const& packed = *arguments.packed;
-    std::int64_t const d = packed.d, P8 = packed.octets * 8;
-    auto* const m = reinterpret_cast<std::int32_t*>(arguments.scratch);
-    auto* const h = m + P8;
-    auto* const table = h + d;
-    for (int b = 0; b < arguments.count; ++b) {
-        std::memset(m, 0, P8 * sizeof *m);
-        overlaps(packed, arguments.states + b, 1, arguments.full, m, P8);
-        std::memset(h, 0, d * sizeof *h);
-        for (std::int64_t octet = 0; octet < packed.octets; ++octet) {
-            // table[bits] = sum of +m where the bit is set, -m where it is not
-            std::int32_t base = 0;
-            for (int k = 0; k < 8; ++k) base -= m[8 * octet + k];
-            table[0] = base;
-            for (int k = 0; k < 8; ++k) {
-                for (int low = 0; low < 1 << k; ++low) table[(1 << k) + low] = table[low] + 2 * m[8 * octet + k];
-            }
-            std::uint8_t const* const index = packed.octet_index.data() + octet * d;
-            for (std::int64_t i = 0; i < d; ++i) h[i] += table[index[i]];
-        }
-        Bits const s = arguments.states[b], next = arguments.next[b];
-        for (std::int64_t w = 0; w < packed.words; ++w) {
-            std::uint64_t above = 0, equal = 0;
-            std::int64_t const end = std::min<std::int64_t>(64, d - 64 * w);
-            for (std::int64_t k = 0; k < end; ++k) {
-                std::int32_t const sign =
-                    static_cast<std::int32_t>(s.plus[w] >> k & 1) * 2 - static_cast<std::int32_t>(s.nonzero[w] >> k & 1);
-                std::int32_t const field = h[64 * w + k] - arguments.diagonal * sign;
-                above |= static_cast<std::uint64_t>(field > 0) << k;
-                equal |= static_cast<std::uint64_t>(field == 0) << k;
-            }
-            next.plus[w] = next_plus(arguments.tie, above, equal, s.plus[w]);
-            next.nonzero[w] = next_nonzero(arguments.tie, equal, s.nonzero[w], valid_bits(d, w));
-        }
-    }
-}
-
-void dense_fields(DenseArguments const& arguments) {
-    Packed const& packed = *arguments.packed;
-    bool const is_signed = !packed.row_sum.empty();
-    for (std::int64_t b = 0; b < arguments.count; ++b) {
-        std::int8_t const* const s = arguments.states + b * packed.padded;
-        for (std::int64_t p = 0; p < arguments.panels; ++p) {
-            std::uint8_t const* w = packed.panel.data() + (arguments.first_panel + p) * packed.padded * panel_rows;
-            std::int32_t sum[panel_rows] = {};
-            for (std::int64_t j = 0; j < packed.padded; j += 4) {
-                for (std::int64_t r = 0; r < panel_rows; ++r) {
-                    for (int k = 0; k < 4; ++k, ++w) sum[r] += (is_signed ? static_cast<std::int8_t>(*w) : std::int32_t{*w}) * s[j + k];
-                }
-            }
-            std::memcpy(arguments.fields + b * arguments.field_stride + p * panel_rows, sum, sizeof sum);
-        }
-    }
-}
-
-void pack_state(std::int8_t const* state, std::int64_t d, Bits bits) {
-    for (std::int64_t w = 0; w < ceil_div(d, 64); ++w) {
-        std::uint64_t plus = 0, nonzero = 0;
-        std::int64_t const end = std::min<std::int64_t>(64, d - 64 * w);
-        for (std::int64_t k = 0; k < end; ++k) {
-            plus |= static_cast<std::uint64_t>(state[64 * w + k] > 0) << k;
-            nonzero |= static_cast<std::uint64_t>(state[64 * w + k] != 0) << k;
-        }
-        bits.plus[w] = plus;
-        bits.nonzero[w] = nonzero;
-    }
-}
-
-void unpack_state(Bits bits, std::int64_t d, std::int8_t* state) {
-    for (std::int64_t i = 0; i < d; ++i) {
-        state[i] = static_cast<std::int8_t>(2 * static_cast<int>(bits.plus[i / 64] >> (i % 64) & 1) -
-                                            static_cast<int>(bits.nonzero[i / 64] >> (i % 64) & 1));
-    }
-}
-
-}  // namespace
 
 Kernels const& portable_kernels() {
     static constexpr Kernels table{.sweep_states = 1,
-                                   .sweep_scratch = sweep_scratch,
-                                   .hebbian_sweep = hebbian_sweep,
-                                   .overlaps = overlaps,
-                                   .dense_fields = dense_fields,
-                                   .pack = pack_state,
-                                   .unpack = unpack_state};
+                                   .sweep_scratch = Generic::sweep_scratch,
+                                   .hebbian_sweep = Generic::hebbian_sweep,
+                                   .overlaps = Generic::overlaps,
+                                   .dense_fields = Generic::dense_fields,
+                                   .decide_dense = Generic::decide_dense,
+                                   .pack = Generic::pack_state,
+                                   .unpack = Generic::unpack_state,
+                                   .compare = Generic::compare,
+                                   .read_off = Generic::read_off};
     return table;
 }
 

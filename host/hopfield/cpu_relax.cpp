@@ -362,21 +362,37 @@ void relax_dense(ThreadPool& threads, Model const& model, Packed const& packed, 
     std::vector<History> history(job.batch);
     std::vector<std::uint8_t> done(job.batch, 0);
     std::vector<std::int8_t> gathered;
+    // Nothing else between field and decision, and everything inside 32 bits.
+    bool const plain = job.glauber == nullptr && job.clamp.rows == 0 && model.tau.empty() && model.field_limit < (std::int64_t{1} << 28);
+    std::vector<std::int32_t> diagonal;
+    if (plain) diagonal.assign(model.diagonal.begin(), model.diagonal.end());
     for (std::int64_t b = 0; b < job.batch; ++b) start(job, b);
     for (std::int64_t t = 0; t < job.max_sweeps && !active.empty(); ++t) {
         auto const count = static_cast<std::int64_t>(active.size());
         gathered.resize(count * d);
         for (std::int64_t k = 0; k < count; ++k) std::copy_n(job.states + active[k] * d, d, gathered.begin() + k * d);
-        for_dense_fields(threads, packed, model.patterns, {gathered.data(), count, d}, [&](std::int64_t k, auto const& field) {
+        for_dense_fields(threads, packed, model.patterns, {gathered.data(), count, d}, [&](std::int64_t k, DenseFields const& field) {
             std::int64_t const b = active[k];
             std::int8_t* const s = job.states + b * d;
             std::vector<std::int8_t> const before(s, s + d);
             std::int64_t changes = 0;
-            for (std::int64_t i = 0; i < d; ++i) {
-                if (is_clamped(job, b, i)) continue;
-                std::int64_t const h = field(i) - (model.diagonal.empty() ? 0 : model.diagonal[i] * s[i]);
-                s[i] = decide(model, job, b, i, job.first_sweep + t, h, s[i]);
-                changes += s[i] != before[i];
+            if (plain) {
+                changes = packed.kernels->decide_dense({.d = d,
+                                                        .fields = field.fields,
+                                                        .scale = field.scale,
+                                                        .shift = static_cast<std::int32_t>(field.shift),
+                                                        .offset = field.row_sum,
+                                                        .diagonal = diagonal.empty() ? nullptr : diagonal.data(),
+                                                        .tie = job.tie,
+                                                        .now = before.data(),
+                                                        .next = s});
+            } else {
+                for (std::int64_t i = 0; i < d; ++i) {
+                    if (is_clamped(job, b, i)) continue;
+                    std::int64_t const h = field(i) - (model.diagonal.empty() ? 0 : model.diagonal[i] * s[i]);
+                    s[i] = decide(model, job, b, i, job.first_sweep + t, h, s[i]);
+                    changes += s[i] != before[i];
+                }
             }
             done[b] = history[b].done(job, b, t, changes, before, s);
         });

@@ -3,6 +3,8 @@
 #include "core/thread_pool.hpp"
 #include "hopfield/cpu_packed.hpp"
 
+#include <algorithm>
+
 /// The relaxations of the CPU path. Each thread owns a state until it is a fixed point, a two-cycle or out of sweeps.
 namespace ca3::hopfield::cpu {
 
@@ -37,7 +39,19 @@ void relax_one_by_one(ThreadPool&, Model const&, Packed const&, Job const&);
 [[nodiscard]] std::int8_t decide(Model const&, Job const&, std::int64_t b, std::int64_t i, std::int64_t sweep, std::int64_t field,
                                  std::int8_t old);
 
-/// Fields of every state, 8-bit dense weights: calls visit(b, field) with field(i) = sum over j of W_ij s_j, from any thread.
+/// Fields of one state as dense_fields leaves them: W s = scale * fields - shift - row_sum.
+struct DenseFields {
+    std::int32_t const* fields;
+    std::int32_t const* row_sum;  ///< or null
+    std::int32_t scale;
+    std::int64_t shift;
+
+    [[nodiscard]] std::int64_t operator()(std::int64_t i) const {
+        return std::int64_t{scale} * fields[i] - shift - (row_sum != nullptr ? row_sum[i] : 0);
+    }
+};
+
+/// Fields of every state, 8-bit dense weights: calls visit(b, DenseFields) from any thread.
 template <class Visit>
 void for_dense_fields(ThreadPool& threads, Packed const& packed, std::int64_t stored, MatrixView<std::int8_t const> states,
                       Visit const& visit) {
@@ -48,18 +62,24 @@ void for_dense_fields(ThreadPool& threads, Packed const& packed, std::int64_t st
         std::int64_t const first = k * block, count = std::min(block, states.rows - first);
         AlignedVector<std::int8_t> input(count * packed.padded, 0);
         AlignedVector<std::int32_t> fields(count * width);
+        std::int64_t sum[block] = {};
         for (std::int64_t b = 0; b < count; ++b) {
-            for (std::int64_t j = 0; j < d; ++j) input[b * packed.padded + j] = static_cast<std::int8_t>(states(first + b, j) + is_signed);
+            std::int8_t const* const s = states.row(first + b);
+            std::int8_t* const out = input.data() + b * packed.padded;
+            if (is_signed) {
+                for (std::int64_t j = 0; j < d; ++j) out[j] = static_cast<std::int8_t>(s[j] + 1);
+            } else {
+                std::copy_n(s, d, out);
+                for (std::int64_t j = 0; j < d; ++j) sum[b] += s[j];
+            }
         }
         packed.kernels->dense_fields({&packed, input.data(), count, 0, panels, fields.data(), width});
         for (std::int64_t b = 0; b < count; ++b) {
             std::int32_t const* const h = fields.data() + b * width;
             if (is_signed) {
-                visit(first + b, [&](std::int64_t i) { return std::int64_t{h[i]} - packed.row_sum[i]; });
+                visit(first + b, DenseFields{h, packed.row_sum.data(), 1, 0});
             } else {
-                std::int64_t sum = 0;  // H = 2 c s - stored * (sum of s)
-                for (std::int64_t j = 0; j < d; ++j) sum += states(first + b, j);
-                visit(first + b, [&, shift = stored * sum](std::int64_t i) { return 2 * std::int64_t{h[i]} - shift; });
+                visit(first + b, DenseFields{h, nullptr, 2, stored * sum[b]});  // W s = 2 c s - stored * (sum of s)
             }
         }
     });

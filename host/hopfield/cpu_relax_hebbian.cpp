@@ -15,22 +15,6 @@ struct Slot {
     std::int64_t flips = 0;
 };
 
-struct Difference {
-    std::int64_t now = 0;  ///< neurons that changed in this sweep
-    bool before = false;   ///< whether any differs from the sweep before
-};
-
-Difference compare(Slot const& slot, std::int64_t words) {
-    Difference out;
-    std::uint64_t before = 0;
-    for (std::int64_t w = 0; w < words; ++w) {
-        out.now += std::popcount((slot.next.plus[w] ^ slot.now.plus[w]) | (slot.next.nonzero[w] ^ slot.now.nonzero[w]));
-        before |= (slot.next.plus[w] ^ slot.before.plus[w]) | (slot.next.nonzero[w] ^ slot.before.nonzero[w]);
-    }
-    out.before = before != 0;
-    return out;
-}
-
 class Worker {
 public:
     Worker(Model const& model, Packed const& packed, Job const& job)
@@ -39,7 +23,8 @@ public:
           diagonal_(model.diagonal.empty() ? 0 : static_cast<std::int32_t>(model.diagonal.front())),
           slots_(packed.kernels->sweep_states),
           planes_(slots_.size() * 6 * packed.words),
-          scratch_(packed.kernels->sweep_scratch(packed)) {
+          scratch_(packed.kernels->sweep_scratch(packed)),
+          m_(packed.P) {
         std::uint64_t* plane = planes_.data();
         for (Slot& slot : slots_) {
             for (Bits* bits : {&slot.now, &slot.before, &slot.next}) {
@@ -92,14 +77,14 @@ private:
 
     /// Takes the sweep's result over; true when the state is done and written back.
     bool advance(Slot& slot) {
-        Difference const difference = compare(slot, packed_.words);
-        bool const cycle = slot.sweeps > 0 && !difference.before;
+        Difference const difference = packed_.kernels->compare(slot.next, slot.now, slot.before, packed_.words);
+        bool const cycle = slot.sweeps > 0 && difference.as_before;
         std::swap(slot.before, slot.now);
         std::swap(slot.now, slot.next);
         ++slot.sweeps;
-        slot.flips += difference.now;
+        slot.flips += difference.changes;
         Status status = Status::sweep_limit;
-        if (difference.now == 0) {
+        if (difference.changes == 0) {
             status = Status::fixed_point;
         } else if (cycle) {
             status = Status::two_cycle;
@@ -110,7 +95,13 @@ private:
         job_.status[slot.state] = status;
         job_.sweeps[slot.state] = slot.sweeps;
         job_.flips[slot.state] = slot.flips;
+        if (job_.readings != nullptr) job_.readings[slot.state] = read_off(slot.now);
         return true;
+    }
+
+    Reading read_off(Bits state) {
+        packed_.kernels->overlaps(packed_, &state, 1, is_full(state, packed_.d), m_.data(), packed_.P);
+        return packed_.kernels->read_off(packed_, state, diagonal_, m_.data());
     }
 
     Packed const& packed_;
@@ -119,6 +110,7 @@ private:
     std::vector<Slot> slots_;
     AlignedVector<std::uint64_t> planes_;
     AlignedVector<std::byte> scratch_;
+    std::vector<std::int32_t> m_;
 };
 
 }  // namespace

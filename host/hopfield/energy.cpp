@@ -2,6 +2,7 @@
 #include "core/state.hpp"
 #include "hopfield/model.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -12,16 +13,27 @@ namespace ca3::hopfield {
 namespace {
 
 /// sum over i of D_i s_i^2, in units of H.
-int128 self_coupling(Model const& model, std::int8_t const* s) {
-    int128 sum = 0;
+int128 self_coupling(Source const& source, Model const& model, std::int8_t const* s) {
     if (model.diagonal.empty()) return 0;
+    if (source.options.rule == Rule::hebbian && !source.options.centre) {  // D_i = P
+        std::int64_t nonzero = 0;
+        for (std::int64_t i = 0; i < model.neurons; ++i) nonzero += s[i] & 1;
+        return int128{model.patterns} * nonzero;
+    }
+    int128 sum = 0;
     for (std::int64_t i = 0; i < model.neurons; ++i) sum += s[i] != 0 ? model.diagonal[i] : 0;
     return sum;
 }
 
-int128 hebbian_form(std::int64_t P, std::int32_t const* m) {
+/// sum of m^2, in 64 bits as far as they reach: 32 squares of |m| <= d < 2^29.
+int128 hebbian_form(std::int64_t P, std::int32_t const* m, std::int64_t d) {
+    std::int64_t const block = d < (std::int64_t{1} << 29) ? 32 : 1;
     int128 sum = 0;
-    for (std::int64_t mu = 0; mu < P; ++mu) sum += std::int64_t{m[mu]} * m[mu];
+    for (std::int64_t first = 0; first < P; first += block) {
+        std::int64_t part = 0;
+        for (std::int64_t mu = first; mu < std::min(P, first + block); ++mu) part += std::int64_t{m[mu]} * m[mu];
+        sum += part;
+    }
     return sum;
 }
 
@@ -91,9 +103,9 @@ double energy(Source const& source, Model const& model, std::int8_t const* s, st
             int128 const form = model.kind == Kind::centred      ? centred_form(model, s, m)
                                 : model.kind == Kind::projection ? projection_form(model, m)
                                 : source.options.rule == Rule::hebbian
-                                    ? hebbian_form(model.patterns, m)
+                                    ? hebbian_form(model.patterns, m, model.neurons)
                                     : std::visit([&](auto const& weights) { return dense_form(model, weights, s); }, model.weights);
-            value = -0.5 * (static_cast<double>(form - self_coupling(model, s)) * model.unit);
+            value = -0.5 * (static_cast<double>(form - self_coupling(source, model, s)) * model.unit);
             break;
         }
     }

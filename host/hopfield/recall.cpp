@@ -48,7 +48,7 @@ void relax(MemoryState const& state, Job const& job) {
 /// Calls visit(first, overlaps, energies) for the states in parts whose overlaps take little memory.
 void read_off(MemoryState const& state, MatrixView<std::int8_t const> states, auto&& visit) {
     std::int64_t const P = state.source.patterns;
-    std::int64_t const part = std::max<std::int64_t>(64, (std::int64_t{1} << 24) / std::max<std::int64_t>(1, P));
+    std::int64_t const part = std::max<std::int64_t>(64, (std::int64_t{1} << 20) / std::max<std::int64_t>(1, P));
     std::vector<std::int32_t> m(static_cast<std::size_t>(std::min(part, states.rows) * P));
     for (std::int64_t first = 0; first < states.rows; first += part) {
         std::int64_t const rows = std::min(part, states.rows - first);
@@ -71,6 +71,16 @@ void summarise(MemoryState const& state, Recall& recall) {
             r.spurious = *best != recall.neurons;
         }
     });
+}
+
+void take_readings(std::vector<Reading> const& readings, Recall& recall) {
+    for (std::int64_t b = 0; b < recall.batch; ++b) {
+        Result& r = recall.results[b];
+        r.energy = -0.5 * static_cast<double>(readings[b].form) + 0.0;
+        r.nearest = readings[b].nearest;
+        r.overlap = readings[b].overlap;
+        r.spurious = r.nearest < 0 || r.overlap != recall.neurons;
+    }
 }
 
 TracePoint trace_point(MemoryState const& state, MatrixView<std::int8_t const> states, std::int64_t sweep) {
@@ -156,6 +166,8 @@ Recall Memory::recall(MatrixView<std::int8_t const> cues, RecallOptions options)
         std::vector<Status> status(batch);
         std::vector<std::int32_t> sweeps(batch);
         std::vector<std::int64_t> flips(batch);
+        std::vector<Reading> readings(batch);
+        bool read = false;
         Glauber const glauber = options.temperature > 0 ? glauber_table(options.temperature, state.built_model().model.unit) : Glauber{};
         Job job{.batch = batch,
                 .states = recall.states.data(),
@@ -169,7 +181,9 @@ Recall Memory::recall(MatrixView<std::int8_t const> cues, RecallOptions options)
                 .glauber = options.temperature > 0 ? &glauber : nullptr,
                 .status = status.data(),
                 .sweeps = sweeps.data(),
-                .flips = flips.data()};
+                .flips = flips.data(),
+                .readings = readings.data(),
+                .read = &read};
         std::vector<std::int8_t> const start = options.trace ? recall.states : std::vector<std::int8_t>{};
         relax(state, job);
         for (std::int64_t b = 0; b < batch; ++b) {
@@ -177,7 +191,8 @@ Recall Memory::recall(MatrixView<std::int8_t const> cues, RecallOptions options)
             recall.results[b].sweeps = sweeps[b];
             recall.results[b].flips = flips[b];
         }
-        summarise(state, recall);
+        read ? take_readings(readings, recall) : summarise(state, recall);
+        job.readings = nullptr;
         if (options.trace) recall.trace = trace(state, job, start, recall.results);
         return recall;
     });
