@@ -1,0 +1,22 @@
+#pragma once
+
+#include "options.hpp"
+
+/// Each command adds itself to its parent and runs, once all options are read, as the callback of its CLI::App.
+namespace ca3::cli {
+
+void add_info(CLI::App& app, Options const&);
+void add_demo(CLI::App& app, Options const&);
+
+void add_hopfield_store(CLI::App& hopfield, Options const&);
+void add_hopfield_recall(CLI::App& hopfield, Options const&);
+void add_hopfield_capacity(CLI::App& hopfield, Options const&);     // H1
+void add_hopfield_one_step(CLI::App& hopfield, Options const&);     // H2
+void add_hopfield_error_curve(CLI::App& hopfield, Options const&);  // H3
+void add_hopfield_noise_sweep(CLI::App& hopfield, Options const&);  // H4
+void add_hopfield_restore(CLI::App& hopfield, Options const&);      // H6
+void add_hopfield_toy(CLI::App& hopfield, Options const&);          // H7
+void add_hopfield_letters(CLI::App& hopfield, Options const&);      // H8
+void add_hopfield_overlaps(CLI::App& hopfield, Options const&);     // H9
+
+}  // namespace ca3::cli

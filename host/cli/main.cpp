@@ -1,0 +1,61 @@
+#include "commands.hpp"
+
+#include <ca3/error.hpp>
+#include <ca3/version.hpp>
+
+#include <algorithm>
+#include <iostream>
+#include <new>
+
+namespace {
+
+enum ExitCode { success = 0, failure = 1, usage = 2 };
+
+int fail(ExitCode code, std::string message) {
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    std::cerr << "ca3: error: " << message << std::endl;
+    return code;
+}
+
+void add_commands(CLI::App& app, ca3::cli::Options const& options) {
+    using namespace ca3::cli;
+    add_info(app, options);
+    add_demo(app, options);
+    auto& hopfield = *app.add_subcommand("hopfield", "Hopfield memories: your own data, and the experiments");
+    hopfield.require_subcommand(1);
+    add_hopfield_store(hopfield, options);
+    add_hopfield_recall(hopfield, options);
+    add_hopfield_capacity(hopfield, options);
+    add_hopfield_one_step(hopfield, options);
+    add_hopfield_error_curve(hopfield, options);
+    add_hopfield_noise_sweep(hopfield, options);
+    add_hopfield_restore(hopfield, options);
+    add_hopfield_toy(hopfield, options);
+    add_hopfield_letters(hopfield, options);
+    add_hopfield_overlaps(hopfield, options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("CA3: associative memories, on NVIDIA GPUs and on the CPU", "ca3");
+    app.set_version_flag("--version", "ca3 " CA3_VERSION_STRING);
+    app.fallthrough();
+    app.require_subcommand(1);
+    ca3::cli::Options options;
+    try {
+        ca3::cli::add_global_options(app, options);
+        add_commands(app, options);
+        app.parse(argc, argv);
+    } catch (CLI::Success const& e) {  // --help and --version
+        app.exit(e);
+    } catch (CLI::ParseError const& e) {
+        return fail(usage, std::string(e.what()) + " (ca3 --help lists the commands and options)");
+    } catch (std::bad_alloc const&) {
+        return fail(failure, "out of memory");
+    } catch (std::exception const& e) {
+        return fail(failure, e.what());
+    }
+    if (!std::cout.flush()) return fail(failure, "could not write to standard output");
+    return success;
+}

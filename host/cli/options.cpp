@@ -1,0 +1,33 @@
+#include "options.hpp"
+
+namespace ca3::cli {
+
+void add_global_options(CLI::App& app, Options& o) {
+    std::vector<std::pair<std::string, InstructionSet>> sets{{"automatic", InstructionSet::automatic}};
+    for (auto set : {InstructionSet::portable, InstructionSet::avx2, InstructionSet::avx512_vnni, InstructionSet::avx512_vpopcntdq})
+        sets.emplace_back(to_string(set), set);
+
+    auto add = [&](auto* option) { return option->group("Global options (before or after the command)"); };
+    add(app.add_option("--backend", o.backend, "auto: a usable GPU, else the CPU"))
+        ->check(CLI::IsMember({"auto", "reference", "cpu", "cuda"}))
+        ->capture_default_str();
+    add(app.add_option("--threads", o.threads, "Threads of the CPU backend; 0: one per core"))->check(CLI::NonNegativeNumber);
+    add(add_choice(app, "--instruction-set", o.instruction_set, sets, "Instruction set of the CPU backend"));
+    add(app.add_option("--device", o.device, "Number of the GPU"))->check(CLI::NonNegativeNumber);
+    add(app.add_option("--seed", o.seed, "Seed of everything random"))->capture_default_str();
+    add(app.add_option("--data", o.data, "Folder with the four MNIST files, plain or .gz; without it synthetic digits are used"))
+        ->type_name("DIR");
+    add(app.add_option("--out", o.out, "Folder for figures and tables"))->type_name("DIR")->capture_default_str();
+    add(app.add_option("--json", o.json, "Write the results to this file; -: to standard output, in place of the text"))->type_name("FILE");
+    add(app.add_flag("--quiet", o.quiet, "Print nothing but errors"));
+}
+
+Context make_context(Options const& o) {
+    CpuOptions const cpu{.threads = o.threads, .instruction_set = o.instruction_set};
+    if (o.backend == "reference") return Context::reference();
+    if (o.backend == "cpu") return Context::cpu(cpu);
+    if (o.backend == "cuda") return Context::cuda({.device = o.device, .stream = {}});
+    return cuda_devices().devices.empty() ? Context::cpu(cpu) : Context::cuda({.device = o.device, .stream = {}});
+}
+
+}  // namespace ca3::cli

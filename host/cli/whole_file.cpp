@@ -1,0 +1,53 @@
+#include "whole_file.hpp"
+
+#include <ca3/error.hpp>
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+namespace ca3::cli {
+namespace fs = std::filesystem;
+
+WholeFile::WholeFile(fs::path path) : path_(std::move(path)) {
+    std::error_code ignored;
+    if (fs::is_symlink(path_, ignored)) path_ = fs::weakly_canonical(path_, ignored);
+    auto const status = fs::status(path_, ignored);
+    bool const in_place = fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+    temporary_ = in_place ? path_ : fs::path(path_.string() + ".part-" + std::to_string(::getpid()));
+    committed_ = in_place;
+}
+
+WholeFile::~WholeFile() {
+    std::error_code ignored;
+    if (!committed_) fs::remove(temporary_, ignored);
+}
+
+void WholeFile::commit() {
+    if (committed_) return;
+    std::error_code error;
+    fs::rename(temporary_, path_, error);
+    if (error) throw FileError(path_.string() + ": cannot be written: " + error.message());
+    committed_ = true;
+}
+
+void write_whole(fs::path const& path, std::string_view bytes) {
+    WholeFile file(path);
+    errno = 0;
+    std::ofstream out(file.temporary(), std::ios::binary);
+    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    out.close();
+    if (!out) throw FileError(path.string() + ": cannot be written: " + (errno != 0 ? std::strerror(errno) : "unknown reason"));
+    file.commit();
+}
+
+void make_folder(fs::path const& path) {
+    std::error_code error;
+    fs::create_directories(path, error);
+    if (error || !fs::is_directory(path, error))
+        throw FileError(path.string() + ": cannot be made a folder: " + (error ? error.message() : "a file of that name exists"));
+}
+
+}  // namespace ca3::cli
