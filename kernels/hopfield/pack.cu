@@ -8,14 +8,16 @@ namespace {
 
 constexpr int threads = 256;
 
-__global__ void __launch_bounds__(threads) pack_rows_kernel(MatrixView<std::int8_t const> in, bool minus, std::uint32_t* out) {
+__global__ void __launch_bounds__(threads) pack_rows_kernel(MatrixView<std::int8_t const> in, Bit bit, std::uint32_t* out) {
     std::int64_t const words = (in.cols + 31) / 32;
     std::int64_t const lane = threadIdx.x % 32;
     std::int64_t const warps = std::int64_t{gridDim.x} * (blockDim.x / 32);
     for (std::int64_t word = std::int64_t{blockIdx.x} * (blockDim.x / 32) + threadIdx.x / 32; word < in.rows * words; word += warps) {
         std::int64_t const i = word / words, j = word % words * 32 + lane;
         int const value = j < in.cols ? in.data[i * in.stride + j] : 0;
-        std::uint32_t const bits = __ballot_sync(0xFFFFFFFFu, minus ? value < 0 : value > 0);
+        std::uint32_t const bits = __ballot_sync(0xFFFFFFFFu, bit == Bit::positive   ? value > 0
+                                                              : bit == Bit::negative ? value < 0
+                                                                                     : value != 0);
         if (lane == 0) out[word] = bits;
     }
 }
@@ -31,6 +33,13 @@ __global__ void __launch_bounds__(threads) pack_columns_kernel(MatrixView<std::i
         }
         out[n] = bits;
     }
+}
+
+__global__ void __launch_bounds__(threads) has_zeros_kernel(std::int8_t const* states, std::int64_t count, int* found) {
+    std::int64_t const step = std::int64_t{gridDim.x} * threads;
+    bool any = false;
+    for (std::int64_t n = std::int64_t{blockIdx.x} * threads + threadIdx.x; n < count; n += step) any = any || states[n] == 0;
+    if (__syncthreads_or(any) != 0 && threadIdx.x == 0) *found = 1;
 }
 
 constexpr int tile = 32;
@@ -71,10 +80,21 @@ void transpose_as(Context const& context, std::int64_t n, void const* in, void* 
 
 }  // namespace
 
-void pack_rows(Context const& context, MatrixView<std::int8_t const> in, bool minus, std::uint32_t* out) {
+void pack_rows(Context const& context, MatrixView<std::int8_t const> in, Bit bit, std::uint32_t* out) {
     if (in.empty()) return;
     std::int64_t const words = in.rows * ((in.cols + 31) / 32);
-    launch(pack_rows_kernel, {.grid = dim3(grid_for((words + 7) / 8)), .block = dim3(threads), .stream = context.stream()}, in, minus, out);
+    launch(pack_rows_kernel, {.grid = dim3(grid_for((words + 7) / 8)), .block = dim3(threads), .stream = context.stream()}, in, bit, out);
+}
+
+bool has_zeros(Context const& context, std::int8_t const* states, std::int64_t count) {
+    Buffer<int> found(context, 1);
+    int result = 0;
+    found.copy_from_host(&result);
+    launch(has_zeros_kernel,
+           {.grid = dim3(grid_for((count + 16 * threads - 1) / (16 * threads))), .block = dim3(threads), .stream = context.stream()},
+           states, count, found.data());
+    found.copy_to_host(&result);
+    return result != 0;
 }
 
 void pack_columns(Context const& context, MatrixView<std::int8_t const> in, std::uint32_t* out) {

@@ -51,8 +51,8 @@ void pattern_overlaps(Context const& context, Model const& model, Prepared& prep
             }
             ca3::detail::copy_in(context, device_states.data(), from, static_cast<std::size_t>(count * d));
             MatrixView<std::int8_t const> const device_view(device_states.data(), count, d);
-            pack_rows(context, device_view, false, plus.data());
-            pack_rows(context, device_view, true, minus.data());
+            pack_rows(context, device_view, Bit::positive, plus.data());
+            pack_rows(context, device_view, Bit::negative, minus.data());
             std::int64_t const blocks = std::min<std::int64_t>((count * P + threads - 1) / threads, 1 << 16);
             launch(pattern_overlaps_kernel,
                    {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(threads), .stream = context.stream()}, view.rows,

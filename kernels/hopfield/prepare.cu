@@ -1,5 +1,7 @@
+#include "kernels/hopfield/fragments.cuh"
 #include "kernels/hopfield/prepared.cuh"
 
+#include <algorithm>
 #include <limits>
 
 namespace ca3::hopfield::cuda {
@@ -23,7 +25,7 @@ void upload_patterns(Context const& context, Model const& model, PreparedOnDevic
     out.columns = Buffer<std::uint32_t>(context, (P + 31) / 32 * d);
     Buffer<std::int8_t> const pattern = upload(context, model.pattern);
     MatrixView<std::int8_t const> const view(pattern.data(), P, d);
-    pack_rows(context, view, false, out.rows.data());
+    pack_rows(context, view, Bit::positive, out.rows.data());
     pack_columns(context, view, out.columns.data());
     out.model.rows = out.rows.data();
     out.model.columns = out.columns.data();
@@ -45,6 +47,34 @@ void upload_weights(Context const& context, Model const& model, PreparedOnDevice
             out.model.weights_transposed = out.weights_transposed.data();
         },
         model.weights);
+}
+
+/// What relax_tile needs, where its 32-bit sums hold four times a field with room to spare for thresholds.
+void make_fragments(Context const& context, Model const& model, PreparedOnDevice& out) {
+    constexpr std::int64_t largest_field = std::int64_t{1} << 27, beyond_every_field = std::int64_t{1} << 29;
+    DeviceModel& view = out.model;
+    bool const factored = model.kind == Kind::hebbian;
+    bool const dense = model.kind == Kind::dense && view.weight_type <= WeightType::s16;
+    auto const fits = [](std::int64_t value) { return std::abs(value) < largest_field; };
+    if (!(factored || dense) || model.neurons == 0 || !fits(model.field_limit) || !std::ranges::all_of(model.diagonal, fits)) return;
+
+    std::vector<int2> limits(static_cast<std::size_t>(model.neurons), make_int2(0, 0));
+    for (std::size_t i = 0; i < limits.size(); ++i) {
+        if (!model.tau.empty()) limits[i].x = static_cast<int>(std::clamp(model.tau[i], -beyond_every_field, beyond_every_field));
+        if (!model.diagonal.empty()) limits[i].y = static_cast<int>(model.diagonal[i]);
+    }
+    view.limits = (out.limits = upload(context, limits)).data();
+    if (dense) {
+        out.weight_fragments = make_weight_fragments(context, view.weight_type, view.weights, view.neurons);
+        view.weight_fragments = out.weight_fragments.data();
+    } else {
+        out.overlap_fragments = make_overlap_fragments(context, view.rows, view.patterns, view.neurons);
+        out.field_fragments = make_field_fragments(context, view.columns, view.patterns, view.neurons);
+        out.pattern_ones = count_ones(context, view.rows, view.patterns, view.neurons);
+        view.overlap_fragments = out.overlap_fragments.data();
+        view.field_fragments = out.field_fragments.data();
+        view.pattern_ones = out.pattern_ones.data();
+    }
 }
 
 }  // namespace
@@ -71,6 +101,7 @@ std::unique_ptr<Prepared> prepare(Context const& context, Model const& model) {
     view.diagonal = (out->diagonal = upload(context, model.diagonal)).data();
     view.tau = (out->tau = upload(context, model.tau)).data();
     view.bias = (out->bias = upload(context, model.bias)).data();
+    make_fragments(context, model, *out);
     return out;
 }
 

@@ -43,7 +43,7 @@ void copy_clamp(Context const& context, MatrixView<std::uint8_t const> from, std
     ca3::detail::copy_in(context, to, packed.data(), packed.size());
 }
 
-void relax_part(Context const& context, DeviceModel const& model, Job const& job, DeviceJob view, std::int64_t first, std::int64_t count) {
+void relax_part(Path path, Context const& context, DeviceModel const& model, Job const& job, DeviceJob view, std::int64_t first, std::int64_t count) {
     std::int64_t const d = model.neurons;
     std::int64_t const clamp_rows = job.clamp.rows > 1 ? count : job.clamp.rows;
     Part part(context, d, count, clamp_rows);
@@ -58,7 +58,7 @@ void relax_part(Context const& context, DeviceModel const& model, Job const& job
     view.status = part.status.data();
     view.sweeps = part.sweeps.data();
     view.flips = part.flips.data();
-    relax_single(context, model, view);
+    if (path == Path::single || !relax_tile(context, model, view)) relax_single(context, model, view);
 
     ca3::detail::copy_out(context, job.status + first, part.status.data(), static_cast<std::size_t>(count) * sizeof(Status));
     ca3::detail::copy_out(context, job.sweeps + first, part.sweeps.data(), static_cast<std::size_t>(count) * sizeof(std::int32_t));
@@ -68,8 +68,8 @@ void relax_part(Context const& context, DeviceModel const& model, Job const& job
 
 }  // namespace
 
-void relax(Context const& context, Model const& model, Prepared& prepared, Job const& job) {
-    DeviceModel const& device_model = on_device(prepared).model;
+void relax_by(Path path, Context const& context, Prepared& prepared, Job const& job) {
+    DeviceModel const& model = on_device(prepared).model;
     DeviceJob view;
     view.update = job.update;
     view.tie = job.tie;
@@ -90,7 +90,7 @@ void relax(Context const& context, Model const& model, Prepared& prepared, Job c
     for (std::int64_t first = 0; first < job.batch;) {
         std::int64_t const count = std::min(part, job.batch - first);
         try {
-            relax_part(context, device_model, job, view, first, count);
+            relax_part(path, context, model, job, view, first, count);
             first += count;
         } catch (OutOfMemory const&) {  // thrown before anything of this part is written back
             if (count == 1) throw;
@@ -98,5 +98,7 @@ void relax(Context const& context, Model const& model, Prepared& prepared, Job c
         }
     }
 }
+
+void relax(Context const& context, Model const&, Prepared& prepared, Job const& job) { relax_by(Path::automatic, context, prepared, job); }
 
 }  // namespace ca3::hopfield::cuda

@@ -1,5 +1,7 @@
+#include "kernels/hopfield/relax.cuh"
 #include "kernels/hopfield_cases.hpp"
 #include "support/compare.hpp"
+#include "support/simt/executor.hpp"
 
 #include <gtest/gtest.h>
 
@@ -12,20 +14,27 @@ using hopfield::Kind;
 using hopfield::Model;
 using hopfield::Update;
 
+using hopfield::cuda::Path;
+
 void expect_relaxes_as_defined(Model const& model, OwnedJob const& given) {
     SCOPED_TRACE(describe(model, given.job));
     Context const reference = Context::reference(), cuda = Context::cuda();
-    OwnedJob expected(given), actual(given);
-
+    OwnedJob expected(given);
     auto const definition = hopfield::reference::prepare(reference, model);
     hopfield::reference::relax(reference, model, *definition, expected.job);
-    auto const prepared = hopfield::cuda::prepare(cuda, model);
-    hopfield::cuda::relax(cuda, model, *prepared, actual.job);
 
-    EXPECT_TRUE(same_values(expected.states, actual.states));
-    EXPECT_TRUE(same_values(expected.sweeps, actual.sweeps));
-    EXPECT_TRUE(same_values(expected.flips, actual.flips));
-    EXPECT_EQ(expected.status, actual.status);
+    auto const prepared = hopfield::cuda::prepare(cuda, model);
+    for (Path const path : {Path::automatic, Path::single}) {
+        SCOPED_TRACE(testing::Message() << "path " << static_cast<int>(path));
+        OwnedJob actual(given);
+        hopfield::cuda::relax_by(path, cuda, *prepared, actual.job);
+
+        EXPECT_TRUE(same_values(expected.states, actual.states));
+        EXPECT_TRUE(same_values(expected.sweeps, actual.sweeps));
+        EXPECT_TRUE(same_values(expected.flips, actual.flips));
+        EXPECT_EQ(expected.status, actual.status);
+        if (given.job.update != Update::synchronous) break;  // both paths are the same
+    }
 }
 
 class HopfieldRelaxKernel : public testing::TestWithParam<std::tuple<Kind, Update>> {
@@ -48,6 +57,34 @@ TEST_P(HopfieldRelaxKernel, FollowsTheDefinitionAtEveryOddNumberOfNeurons) {
     for (std::int64_t const d : odd_sizes()) {
         Model const model = random_model(kind(), d, random.between(1, 8), random);
         expect_relaxes_as_defined(model, random_job(model, random.between(1, 3), update(), random));
+    }
+}
+
+/// Rows of a tile are refilled, and none is lost or done twice.
+TEST_P(HopfieldRelaxKernel, FollowsTheDefinitionForEveryOddNumberOfStates) {
+    Random random(seed() + 3);
+    for (std::int64_t const B : odd_sizes()) {
+        Model const model = random_model(kind(), random.between(1, 40), random.between(1, 5), random);
+        expect_relaxes_as_defined(model, random_job(model, B, update(), random));
+    }
+}
+
+TEST_P(HopfieldRelaxKernel, SplitsTheBatchWhereMemoryIsShort) {
+    Random random(seed() + 4);
+    Model const model = random_model(kind(), 40, 4, random);
+    OwnedJob const job = random_job(model, 1000, update(), random);
+    simt::Scope const small({.memory_bytes = 60'000});
+    expect_relaxes_as_defined(model, job);
+}
+
+TEST_P(HopfieldRelaxKernel, DoesNotDependOnTheOrderOfWarpsAndBlocks) {
+    Random random(seed() + 5);
+    for (auto const order : {simt::Order::descending, simt::Order::random}) {
+        simt::Scope const scope({.order = order, .blocks = order, .seed = seed()});
+        for (int round = 0; round < 5; ++round) {
+            Model const model = random_model(kind(), random.between(1, 150), random.between(1, 40), random);
+            expect_relaxes_as_defined(model, random_job(model, random.between(1, 4), update(), random));
+        }
     }
 }
 
