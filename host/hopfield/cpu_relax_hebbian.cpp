@@ -119,6 +119,7 @@ void relax_hebbian(ThreadPool& threads, Model const& model, Packed const& packed
     if (job.max_sweeps == 0) return relax_synchronously(threads, model, packed, job);
     // Enough blocks that no thread waits long for the last, large enough that slots stay filled.
     std::int64_t const block = std::clamp<std::int64_t>(ceil_div(job.batch, 8 * threads.size()), 1, 512);
+    if (job.read != nullptr) *job.read = true;
     threads.run(ceil_div(job.batch, block),
                 [&](std::int64_t k, int) { Worker(model, packed, job).run(k * block, std::min(job.batch, (k + 1) * block)); });
 }

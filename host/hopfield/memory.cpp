@@ -56,19 +56,24 @@ void find_repetitions(Source const& source, std::int64_t first_new, StoreReport&
         hashes[mu] = {hash, mu};
     });
     std::sort(hashes.begin(), hashes.end());
+    // Inside a run of equal hashes, the last pattern seen of each kind and its complement: one comparison per kind, not per pattern.
+    std::vector<std::int64_t> kinds;
     for (std::int64_t k = 0; k < P; ++k) {
-        // Only the nearest earlier equal (or opposite) pattern is reported, so that many copies give a short list.
+        if (k == 0 || hashes[k].first != hashes[k - 1].first) kinds.clear();
         std::int64_t const mu = hashes[k].second;
-        if (mu < first_new) continue;
         std::int8_t const* const x = source.pattern.data() + mu * d;
-        bool duplicate = false, complement = false;
-        for (std::int64_t l = k - 1; l >= 0 && hashes[l].first == hashes[k].first && !(duplicate && complement); --l) {
-            std::int8_t const* const y = source.pattern.data() + hashes[l].second * d;
-            bool const equal = std::equal(x, x + d, y);
-            bool const opposite = !equal && std::equal(x, x + d, y, [](std::int8_t a, std::int8_t b) { return a == -b; });
-            if (equal && !duplicate) report.duplicates.emplace_back(hashes[l].second, mu), duplicate = true;
-            if (opposite && !complement) report.complements.emplace_back(hashes[l].second, mu), complement = true;
+        bool known = false;
+        for (std::int64_t& kind : kinds) {
+            std::int8_t const* const y = source.pattern.data() + kind * d;
+            if (std::equal(x, x + d, y)) {
+                if (mu >= first_new) report.duplicates.emplace_back(kind, mu);
+                kind = mu;
+                known = true;
+            } else if (mu >= first_new && std::equal(x, x + d, y, [](std::int8_t a, std::int8_t b) { return a == -b; })) {
+                report.complements.emplace_back(kind, mu);
+            }
         }
+        if (!known) kinds.push_back(mu);
     }
     std::sort(report.duplicates.begin(), report.duplicates.end());
     std::sort(report.complements.begin(), report.complements.end());

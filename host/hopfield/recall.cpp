@@ -12,6 +12,8 @@ namespace ca3::hopfield {
 
 namespace {
 
+constexpr std::int64_t block = 256;  ///< states that one task copies or checks
+
 void check_options(MemoryState const& state, RecallOptions const& o, std::int64_t batch) {
     constexpr char const* function = "hopfield::Memory::recall";
     require(o.update >= Update::synchronous && o.update <= Update::sequential, function,
@@ -148,7 +150,15 @@ void check_states(MemoryState const& state, MatrixView<std::int8_t const> states
         return std::string(argument) + " must have " + std::to_string(state.source.neurons) +
                " columns as this memory has neurons, has shape " + shape(states.rows, states.cols);
     });
-    check_entries(states, true, function, argument);
+    // In parallel; a block that holds a wrong entry is looked at again from the first, so that the error names the first.
+    try {
+        pool(state.context).run((states.rows + block - 1) / block, [&](std::int64_t k, int) {
+            std::int64_t const first = k * block;
+            check_entries({states.row(first), std::min(block, states.rows - first), states.cols, states.stride}, true, function, argument);
+        });
+    } catch (InvalidArgument const&) {
+        check_entries(states, true, function, argument);
+    }
 }
 
 Recall Memory::recall(MatrixView<std::int8_t const> cues, RecallOptions options) const {
@@ -158,8 +168,11 @@ Recall Memory::recall(MatrixView<std::int8_t const> cues, RecallOptions options)
         MemoryState const& state = *state_;
         std::int64_t const d = state.source.neurons, batch = cues.rows;
         Recall recall{.states = {}, .batch = batch, .neurons = d, .results = std::vector<Result>(batch), .trace = {}, .form = {}};
-        recall.states.reserve(static_cast<std::size_t>(detail::checked_product(batch, d)));
-        for (std::int64_t b = 0; b < batch; ++b) recall.states.insert(recall.states.end(), cues.row(b), cues.row(b) + d);
+        recall.states.resize(static_cast<std::size_t>(detail::checked_product(batch, d)));
+        pool(state.context).run((batch + block - 1) / block, [&](std::int64_t k, int) {
+            for (std::int64_t b = k * block; b < std::min(batch, (k + 1) * block); ++b)
+                std::copy_n(cues.row(b), d, recall.states.data() + b * d);
+        });
         recall.form = form_of(state.built_model().model);
         if (batch == 0) return recall;
 
