@@ -21,10 +21,12 @@ inline std::int64_t padded_patterns(Packed const& packed) {
 template <int S, bool full>
 void overlap_octet(Packed const& packed, std::int64_t octet, Bits const* states, __m512i (&differ)[S]) {
     std::uint64_t const* const x = packed.pattern_bits.data() + octet * packed.words * 8;
+#pragma GCC unroll 16
     for (int b = 0; b < S; ++b) differ[b] = _mm512_setzero_si512();
 #pragma GCC unroll 4
     for (std::int64_t w = 0; w < packed.words; ++w) {
         __m512i const patterns = _mm512_load_si512(x + 8 * w);
+#pragma GCC unroll 16
         for (int b = 0; b < S; ++b) {
             __m512i const plus = _mm512_set1_epi64(static_cast<long long>(states[b].plus[w]));
             __m512i bits = _mm512_xor_si512(patterns, plus);
@@ -37,6 +39,7 @@ void overlap_octet(Packed const& packed, std::int64_t octet, Bits const* states,
 template <int S, bool full>
 void overlap_tile(Packed const& packed, Bits const* states, std::int32_t* out, std::int64_t stride) {
     __m256i present[S];
+#pragma GCC unroll 16
     for (int b = 0; b < S; ++b) {
         std::int64_t count = packed.d;
         if constexpr (!full) {
@@ -50,6 +53,7 @@ void overlap_tile(Packed const& packed, Bits const* states, std::int32_t* out, s
         overlap_octet<S, full>(packed, octet, states, differ);
         std::int64_t const left = packed.P - 8 * octet;
         auto const mask = static_cast<__mmask8>(left >= 8 ? 0xFF : (1 << left) - 1);
+#pragma GCC unroll 16
         for (int b = 0; b < S; ++b) {
             __m256i const twice = _mm256_slli_epi32(_mm512_cvtepi64_epi32(differ[b]), 1);
             _mm256_mask_storeu_epi32(out + b * stride + 8 * octet, mask, _mm256_sub_epi32(present[b], twice));
@@ -96,10 +100,12 @@ template <int S, int N>
 inline void sum_chunks(Tables const& tables, std::uint16_t const* index, short start, __m512i (&sum)[S][N]) {
 #pragma GCC unroll 16
     for (int n = 0; n < N; ++n) {
+#pragma GCC unroll 16
         for (int b = 0; b < S; ++b) sum[b][n] = _mm512_set1_epi16(start);
     }
     for (std::int64_t g = tables.first; g < tables.last; ++g) {
         __m512i low[S], high[S];
+#pragma GCC unroll 16
         for (int b = 0; b < S; ++b) {
             std::int16_t const* const entry = tables.entries + (b * tables.sextets + g) * 64;
             low[b] = _mm512_load_si512(entry);
@@ -243,6 +249,7 @@ void decide_wide(SweepArguments const& sweep, int b, std::int32_t const* h) {
     for (std::int64_t chunk = 0; chunk < ceil_div(sweep.packed->d, 32); ++chunk) {
         std::uint32_t const plus = half_word(sweep.states[b].plus, chunk), nonzero = half_word(sweep.states[b].nonzero, chunk);
         std::uint32_t above = 0, equal = 0;
+#pragma GCC unroll 16
         for (int half = 0; half < 2; ++half) {
             auto const up = static_cast<__mmask16>(plus >> (16 * half));
             auto const down = static_cast<__mmask16>((nonzero & ~plus) >> (16 * half));
@@ -309,15 +316,18 @@ bool sweep_in_parts(SweepArguments const& sweep, Workspace const& work) {
     for (std::int64_t first = 0, last = 0; first < packed.sextets; first = last) {
         std::int64_t total[S] = {};
         for (bool fits = true; fits && last < packed.sextets; last += fits) {
+#pragma GCC unroll 16
             for (int b = 0; b < S; ++b) {
                 for (int k = 0; k < 6; ++k) total[b] += std::abs(work.m[b * work.stride + 6 * last + k]);
                 fits = fits && total[b] <= reach;
             }
         }
         if (last == first) return false;
+#pragma GCC unroll 16
         for (int b = 0; b < S; ++b) build_tables(work, packed, b, first, last);
         for_blocks(sweep, {work.tables, packed.sextets, first, last}, wide_blocks<S>, work.wide, work.wide_stride);
     }
+#pragma GCC unroll 16
     for (int b = 0; b < S; ++b) decide_wide(sweep, b, work.wide + b * work.wide_stride);
     return true;
 }
@@ -326,11 +336,14 @@ template <int S>
 bool sweep_tile(SweepArguments const& sweep) {
     Packed const& packed = *sweep.packed;
     Workspace const work(packed, sweep.scratch);
+#pragma GCC unroll 16
     for (int b = 0; b < S; ++b) std::memset(work.m + b * work.stride + packed.P, 0, (work.stride - packed.P) * sizeof *work.m);
     overlaps(packed, sweep.states, S, sweep.full, work.m, work.stride);
     std::int64_t largest = 0;
+#pragma GCC unroll 16
     for (int b = 0; b < S; ++b) largest = std::max(largest, narrow_overlaps(work, b));
     if (largest + sweep.diagonal > reach) return sweep_in_parts<S>(sweep, work);
+#pragma GCC unroll 16
     for (int b = 0; b < S; ++b) build_tables(work, packed, b, 0, packed.sextets);
     for_blocks(sweep, {work.tables, packed.sextets, 0, packed.sextets}, sweep.full ? narrow_blocks<S, true> : narrow_blocks<S, false>,
                nullptr, 0);
@@ -358,11 +371,14 @@ template <int S, bool is_signed>
 void dense_tile(std::uint8_t const* panel, std::int64_t padded, std::int8_t const* states, std::int32_t* fields,
                 std::int64_t field_stride) {
     __m512i sum[S][4];
+#pragma GCC unroll 16
     for (int b = 0; b < S; ++b) {
+#pragma GCC unroll 16
         for (int v = 0; v < 4; ++v) sum[b][v] = _mm512_setzero_si512();
     }
     for (std::int64_t j = 0; j < padded; j += 4) {
         __m512i weights[4];
+#pragma GCC unroll 16
         for (int v = 0; v < 4; ++v) weights[v] = _mm512_load_si512(panel + j * panel_rows + 64 * v);
 #pragma GCC unroll 8
         for (int b = 0; b < S; ++b) {
@@ -375,7 +391,9 @@ void dense_tile(std::uint8_t const* panel, std::int64_t padded, std::int8_t cons
             }
         }
     }
+#pragma GCC unroll 16
     for (int b = 0; b < S; ++b) {
+#pragma GCC unroll 16
         for (int v = 0; v < 4; ++v) _mm512_storeu_si512(fields + b * field_stride + 16 * v, sum[b][v]);
     }
 }
