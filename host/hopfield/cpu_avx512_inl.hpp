@@ -417,6 +417,26 @@ void dense_fields(DenseArguments const& arguments) {
     arguments.packed->row_sum.empty() ? dense_panels<false>(arguments) : dense_panels<true>(arguments);
 }
 
+/// 16 neurons at a time; see DenseDecision.
+std::int64_t decide_dense(DenseDecision const& a) {
+    __m512i const scale = _mm512_set1_epi32(a.scale), shift = _mm512_set1_epi32(a.shift), zero = _mm512_setzero_si512();
+    __m512i const minus = _mm512_set1_epi32(-1), plus = _mm512_set1_epi32(1);
+    __m512i const on_tie = a.tie == Tie::plus ? plus : a.tie == Tie::minus ? minus : zero;
+    std::int64_t changes = 0;
+    for (std::int64_t i = 0; i < a.d; i += 16) {
+        auto const valid = static_cast<__mmask16>(a.d - i >= 16 ? 0xFFFF : (1 << (a.d - i)) - 1);
+        __m512i const s = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(valid, a.now + i));
+        __m512i h = _mm512_sub_epi32(_mm512_mullo_epi32(scale, _mm512_maskz_loadu_epi32(valid, a.fields + i)), shift);
+        if (a.offset != nullptr) h = _mm512_sub_epi32(h, _mm512_maskz_loadu_epi32(valid, a.offset + i));
+        if (a.diagonal != nullptr) h = _mm512_sub_epi32(h, _mm512_mullo_epi32(s, _mm512_maskz_loadu_epi32(valid, a.diagonal + i)));
+        __m512i next = _mm512_mask_mov_epi32(a.tie == Tie::keep ? s : on_tie, _mm512_cmpgt_epi32_mask(h, zero), plus);
+        next = _mm512_mask_mov_epi32(next, _mm512_cmplt_epi32_mask(h, zero), minus);
+        changes += std::popcount(static_cast<unsigned>(_mm512_mask_cmpneq_epi32_mask(valid, next, s)));
+        _mm_mask_storeu_epi8(a.next + i, valid, _mm512_cvtepi32_epi8(next));
+    }
+    return changes;
+}
+
 void pack(std::int8_t const* state, std::int64_t d, Bits bits) {
     for (std::int64_t w = 0; 64 * w < d; ++w) {
         __m512i const s = _mm512_maskz_loadu_epi8(valid_bits(d, w), state + 64 * w);
@@ -439,7 +459,7 @@ constexpr Kernels kernel_table{.sweep_states = avx512::tile,
                                .hebbian_sweep = avx512::hebbian_sweep,
                                .overlaps = avx512::overlaps,
                                .dense_fields = avx512::dense_fields,
-                               .decide_dense = Generic::decide_dense,
+                               .decide_dense = avx512::decide_dense,
                                .pack = avx512::pack,
                                .unpack = avx512::unpack,
                                .compare = Generic::compare,

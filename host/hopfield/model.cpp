@@ -98,14 +98,19 @@ double pseudo_inverse(Context const& context, Source const& source, Model& model
     }
     model.kernel.assign(P * P, 0);
     if (row_sum == 0) return 0.0;
-    // |a| <= d (row_sum 2^s + P/2), |H| <= (P + 1) times that.
+    // Partial sums, in any order, in units of 2^-s. Over nu in K m: at most d row_sum. Over mu in X^T a: at most |a|_1 <= sqrt(P) |K X|
+    // |s|, where the spectral norm |K X| = sigma / (sigma^2 + ridge) <= sqrt(|K|) <= sqrt(row_sum), hence sqrt(P d row_sum). Over j in W s:
+    // sqrt(d) |W| <= sqrt(d). In the diagonal: P row_sum. Rounding K adds at most P^2 d / 2; a factor of two covers the error of K itself
+    // and D s.
     double const dd = static_cast<double>(d), PP = static_cast<double>(P);
+    double const real_limit = std::max({std::max(dd, PP) * row_sum, std::sqrt(PP * dd * row_sum), std::sqrt(dd), 1.0});
+    double const rounding = PP * PP * dd;
     int s = 0;
-    std::frexp(static_cast<double>(largest_field) / (2.0 * (PP + 1) * dd * row_sum), &s);
+    std::frexp((static_cast<double>(largest_field) - rounding) / (4.0 * real_limit), &s);
     s = std::min(s - 1, 900);
     model.unit = std::ldexp(1.0, -s);
     for (std::int64_t k = 0; k < P * P; ++k) model.kernel[k] = std::llround(std::ldexp(projection.kernel[k], s));
-    model.field_limit = checked_limit((PP + 1) * dd * (std::ldexp(row_sum, s) + PP / 2));
+    model.field_limit = checked_limit(2.0 * std::ldexp(real_limit, s) + rounding);
     if (!source.options.keep_diagonal) {
         model.diagonal.assign(d, 0);
         pool(context).run(d, [&](std::int64_t i, int) {
