@@ -14,7 +14,7 @@ namespace {
 void pack_patterns(Model const& model, Packed& packed) {
     std::int64_t const d = packed.d, P = packed.P;
     packed.pattern_bits.assign(packed.octets * packed.words * 8, 0);
-    packed.octet_index.assign(packed.octets * d, 0);
+    packed.octet_index.assign(packed.octets * d + 32, 0);  // AVX2 reads whole registers
     packed.columns.resize(d * P);
     for (std::int64_t mu = 0; mu < P; ++mu) {
         std::uint64_t* const row = packed.pattern_bits.data() + (mu / 8) * packed.words * 8 + mu % 8;
