@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <set>
 #include <stdexcept>
@@ -32,16 +33,18 @@ struct Place {
     }
 };
 
-__global__ void list_places(std::vector<Place>* out) {
-    out->push_back({threadIdx, blockIdx});
+__global__ void list_places(unsigned* next, Place* out, unsigned room) {
+    unsigned const slot = atomicAdd(next, 1u);
+    if (slot < room) out[slot] = {threadIdx, blockIdx};
 }
 
 TEST(Execution, EveryThreadOfEveryBlockRunsOnceInEveryOrder) {
     for (auto const& options : test::thread_orders()) {
         simt::Scope const scope(options);
-        std::vector<Place> places;
-        launch(list_places, {.grid = {3, 2, 2}, .block = {5, 4, 3}}, &places);
-        EXPECT_EQ(places.size(), 3u * 2 * 2 * 5 * 4 * 3);
+        unsigned count = 0;
+        std::vector<Place> places(3 * 2 * 2 * 5 * 4 * 3);
+        launch(list_places, {.grid = {3, 2, 2}, .block = {5, 4, 3}}, &count, places.data(), static_cast<unsigned>(places.size()));
+        EXPECT_EQ(count, places.size());
         EXPECT_EQ(std::set<Place>(places.begin(), places.end()).size(), places.size());
         for (Place const& p : places) {
             EXPECT_TRUE(p.thread.x < 5 && p.thread.y < 4 && p.thread.z < 3 && p.block.x < 3 && p.block.y < 2 && p.block.z < 2);
@@ -251,14 +254,14 @@ TEST(Fault, ATrapNamesBlockAndThread) {
 
 /// Counts its living copies, in every thread of the block.
 struct Witness {
-    explicit Witness(int* count) : count_(count) { ++*count_; }
+    explicit Witness(std::atomic<int>* count) : count_(count) { ++*count_; }
     ~Witness() { --*count_; }
     Witness(Witness const&) = delete;
     Witness& operator=(Witness const&) = delete;
-    int* count_;
+    std::atomic<int>* count_;
 };
 
-__global__ void throw_while_others_wait(int* living, int* started) {
+__global__ void throw_while_others_wait(std::atomic<int>* living, std::atomic<int>* started) {
     Witness const witness(living);
     ++*started;
     auto const owned = std::make_unique<std::vector<int>>(100);
@@ -270,8 +273,8 @@ __global__ void throw_while_others_wait(int* living, int* started) {
 TEST(Fault, AnExceptionReachesTheLauncherAndUnwindsAllThreads) {
     for (auto const& options : test::thread_orders()) {
         simt::Scope const scope(options);
-        int living = 0;
-        int started = 0;
+        std::atomic<int> living = 0;
+        std::atomic<int> started = 0;
         EXPECT_THROW(launch(throw_while_others_wait, {.block = 128}, &living, &started), std::runtime_error);
         EXPECT_GT(started, 0);
         EXPECT_EQ(living, 0);

@@ -20,10 +20,11 @@ struct CUstream_st;
 /// Memory that CUDA leaves undefined is filled with `poison`: static and dynamic shared memory at the start of each block, device memory
 /// when allocated, the destination of an asynchronous copy until it is waited for, the value of a shuffle from a lane that takes no part.
 ///
-/// Under AddressSanitizer dynamic shared and device memory are heap blocks of the exact size. Under ThreadSanitizer each thread of a block
-/// is a thread to the tool, with no order between threads but what barriers, __syncwarp and atomics make, so that a missing barrier is
-/// reported as a data race whether it changes a result or not. Blocks are ordered one after another there: races between blocks are not
-/// seen.
+/// Under AddressSanitizer dynamic shared and device memory are heap blocks of the exact size, and static shared arrays have red zones, save
+/// those of inline functions and templates with external linkage (g++ gives such variables none): keep kernels in anonymous namespaces.
+/// Under ThreadSanitizer each thread of a block is a thread to the tool, with no order between threads but what barriers, __syncwarp and
+/// atomics make, so that a missing barrier is reported as a data race whether it changes a result or not. Blocks are ordered one after
+/// another there: races between blocks are not seen.
 ///
 /// Not modelled: clusters, cooperative launches, grid-wide barriers, wgmma, TMA. A thread that spins on memory which another one shall
 /// write hangs, unless it calls __nanosleep.

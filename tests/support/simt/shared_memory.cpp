@@ -38,8 +38,8 @@ struct Free {
     void operator()(unsigned char* p) const noexcept { std::free(p); }
 };
 
-std::unique_ptr<unsigned char, Free> dynamic;
-std::size_t dynamic_bytes = 0;
+std::unique_ptr<unsigned char, Free> memory;
+Region dynamic{};
 
 // ---- static shared variables, by the tag in their symbol names ----------------------------------------------------------
 
@@ -101,34 +101,35 @@ bool inside(void const* pointer, std::size_t bytes, Region const& region) {
 
 SharedMemory::SharedMemory(std::size_t bytes) {
     static_regions();
-    void* memory = nullptr;
-    if (posix_memalign(&memory, alignment, bytes + guard_bytes) != 0) throw std::bad_alloc();
-    dynamic.reset(static_cast<unsigned char*>(memory));
-    dynamic_bytes = bytes;
-    std::memset(dynamic.get() + bytes, guard, guard_bytes);
+    std::size_t const skipped = bytes == 0 ? alignment : 0;  // an empty block of malloc has a byte; the end of one has none
+    void* block_begin = nullptr;
+    if (posix_memalign(&block_begin, alignment, skipped + bytes + guard_bytes) != 0) throw std::bad_alloc();
+    memory.reset(static_cast<unsigned char*>(block_begin));
+    dynamic = {memory.get() + skipped, bytes};
+    std::memset(dynamic.begin + bytes, guard, guard_bytes);
 }
 
 SharedMemory::~SharedMemory() {
-    dynamic.reset();
-    dynamic_bytes = 0;
+    memory.reset();
+    dynamic = {};
 }
 
 void poison_shared_memory() {
-    std::memset(dynamic.get(), poison, dynamic_bytes);
+    std::memset(dynamic.begin, poison, dynamic.bytes);
     for (Region const& region : static_regions()) std::memset(region.begin, poison, region.bytes);
 }
 
 bool shared_memory_overrun() {
-    unsigned char const* const end = dynamic.get() + dynamic_bytes;
+    unsigned char const* const end = dynamic.begin + dynamic.bytes;
     return !std::all_of(end, end + guard_bytes, [](unsigned char byte) { return byte == guard; });
 }
 
 void* dynamic_shared() {
-    return dynamic.get();
+    return dynamic.begin;
 }
 
 bool is_shared(void const* pointer, std::size_t bytes) {
-    if (inside(pointer, bytes, {dynamic.get(), dynamic_bytes})) return true;
+    if (inside(pointer, bytes, dynamic)) return true;
     auto const& regions = static_regions();
     auto const after = std::upper_bound(regions.begin(), regions.end(), static_cast<unsigned char const*>(pointer),
                                         [](unsigned char const* p, Region const& region) { return p < region.begin; });
