@@ -242,6 +242,7 @@ constexpr Kernels kernel_table{.sweep_states = 1,
                                .pack = Generic::pack_state,
                                .unpack = Generic::unpack_state,
                                .compare = Generic::compare,
+                               .dot = Generic::dot,
                                .read_off = Generic::read_off};
 
 }  // namespace

@@ -417,6 +417,16 @@ void dense_fields(DenseArguments const& arguments) {
     arguments.packed->row_sum.empty() ? dense_panels<false>(arguments) : dense_panels<true>(arguments);
 }
 
+std::int32_t dot(std::int8_t const* x, std::int32_t const* a, std::int64_t n) {
+    __m512i sum = _mm512_setzero_si512();
+    for (std::int64_t k = 0; k < n; k += 16) {
+        auto const valid = static_cast<__mmask16>(n - k >= 16 ? 0xFFFF : (1 << (n - k)) - 1);
+        __m512i const factor = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(valid, x + k));
+        sum = _mm512_add_epi32(sum, _mm512_mullo_epi32(factor, _mm512_maskz_loadu_epi32(valid, a + k)));
+    }
+    return _mm512_reduce_add_epi32(sum);
+}
+
 /// 16 neurons at a time; see DenseDecision.
 std::int64_t decide_dense(DenseDecision const& a) {
     __m512i const scale = _mm512_set1_epi32(a.scale), shift = _mm512_set1_epi32(a.shift), zero = _mm512_setzero_si512();
@@ -463,6 +473,7 @@ constexpr Kernels kernel_table{.sweep_states = avx512::tile,
                                .pack = avx512::pack,
                                .unpack = avx512::unpack,
                                .compare = Generic::compare,
+                               .dot = avx512::dot,
                                .read_off = Generic::read_off};
 
 }  // namespace

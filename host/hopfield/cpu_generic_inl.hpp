@@ -154,6 +154,12 @@ struct Generic {
         if (a.offset == nullptr) return a.diagonal == nullptr ? decide_dense_as<false, false>(a) : decide_dense_as<false, true>(a);
         return a.diagonal == nullptr ? decide_dense_as<true, false>(a) : decide_dense_as<true, true>(a);
     }
+
+    static std::int32_t dot(std::int8_t const* x, std::int32_t const* a, std::int64_t n) {
+        std::int32_t sum = 0;
+        for (std::int64_t k = 0; k < n; ++k) sum += x[k] * a[k];
+        return sum;
+    }
 };
 
 }  // namespace

@@ -69,6 +69,7 @@ struct Kernels {
     void (*pack)(std::int8_t const* state, std::int64_t d, Bits bits);
     void (*unpack)(Bits bits, std::int64_t d, std::int8_t* state);
     Difference (*compare)(Bits next, Bits now, Bits before, std::int64_t words);
+    std::int32_t (*dot)(std::int8_t const* x, std::int32_t const* a, std::int64_t n);  ///< sum of x a, inside 32 bits
     Reading (*read_off)(Packed const&, Bits state, std::int64_t diagonal, std::int32_t const* m);
 };
 

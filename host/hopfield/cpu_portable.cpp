@@ -17,6 +17,7 @@ Kernels const& portable_kernels() {
                                    .pack = Generic::pack_state,
                                    .unpack = Generic::unpack_state,
                                    .compare = Generic::compare,
+                                   .dot = Generic::dot,
                                    .read_off = Generic::read_off};
     return table;
 }

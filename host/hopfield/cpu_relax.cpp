@@ -238,8 +238,10 @@ public:
 
     [[nodiscard]] std::int64_t field(std::int64_t i) const {
         std::int64_t const self = c_.self - (model_.diagonal.empty() ? 0 : model_.diagonal[i]);
+        std::int8_t const* const x = packed_.columns.data() + i * packed_.P;
+        if constexpr (std::is_same_v<T, std::int32_t>) return packed_.kernels->dot(x, c_.a.data(), packed_.P) + c_.constant + self * s_[i];
         bool const unknown = s_[i] == 0 && !c_.unknown.empty();
-        return dot(packed_.columns.data() + i * packed_.P, (unknown ? c_.unknown : c_.a).data(), packed_.P) + c_.constant + self * s_[i];
+        return dot(x, (unknown ? c_.unknown : c_.a).data(), packed_.P) + c_.constant + self * s_[i];
     }
 
     void set(std::int64_t i, std::int8_t value) {
