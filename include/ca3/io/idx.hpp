@@ -19,15 +19,20 @@ struct IdxArray {
 };
 
 /// Reads a file, gzip-compressed or not (told by its content).
-/// The announced size is compared with what the file holds before memory is taken. @throws FormatError, FileError
+/// The announced size is compared with what the file holds before memory is taken; compressed data is inflated no further than announced.
+/// Bytes after the data are refused. In compressed files the offset of a FormatError counts inflated bytes where its message says so.
+/// @throws FormatError; FileError with the system's reason (pipes and devices are refused too); OutOfMemory
 [[nodiscard]] IdxArray read_idx(std::string const& path);
 /// The same from memory; `name` stands for the file in errors.
 [[nodiscard]] IdxArray parse_idx(std::vector<std::byte> const& bytes, std::string const& name);
-/// Writes to a temporary name, then renames; gzip when the path ends in ".gz". @throws FileError
+/// Writes to a temporary name in the same folder, then renames; gzip when the path ends in ".gz". The same array gives the same bytes.
+/// @throws InvalidArgument when the data does not fit the shape or the shape the format (255 dimensions, sizes below 2^32); FileError
 void write_idx(std::string const& path, IdxArray const& array);
 
 enum class Split { train, test };
-/// MNIST from a folder: {train,t10k}-{images-idx3,labels-idx1}-ubyte, with or without .gz. @throws FormatError, FileError (naming what was sought)
+/// MNIST from a folder: {train,t10k}-{images-idx3,labels-idx1}-ubyte, with or without .gz (plain first). Labels are 0 to 9, as many as
+/// images.
+/// @throws FormatError, FileError (naming what was sought), OutOfMemory
 [[nodiscard]] Images read_mnist(std::string const& folder, Split split);
 
 }  // namespace ca3::io
