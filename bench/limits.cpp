@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -42,6 +43,13 @@ double fastest(int threads, int runs, std::function<void(int)> const& work) {
 constexpr std::int64_t words = 64;
 constexpr int rows = 8;
 
+/// So that the compiler keeps what a loop computes.
+__attribute__((target("avx512f"))) std::int64_t sum_of_lanes(__m512i total) {
+    std::int64_t lanes[8];
+    _mm512_storeu_si512(lanes, total);
+    return std::accumulate(lanes, lanes + 8, std::int64_t{0});
+}
+
 /// The inner loop of the library: 8 broadcast words against 2 vectors.
 __attribute__((target("avx512f,avx512vpopcntdq"))) std::int64_t count_bits(std::uint64_t const* bits, std::int64_t rounds) {
     __m512i sum[rows][2];
@@ -59,10 +67,65 @@ __attribute__((target("avx512f,avx512vpopcntdq"))) std::int64_t count_bits(std::
     }
     __m512i total = _mm512_setzero_si512();
     for (auto const& row : sum) total = _mm512_add_epi64(total, _mm512_add_epi64(row[0], row[1]));
-    std::int64_t lanes[8];
-    _mm512_storeu_si512(lanes, total);
-    return lanes[0] + lanes[1] + lanes[2] + lanes[3] + lanes[4] + lanes[5] + lanes[6] + lanes[7];
+    return sum_of_lanes(total);
 }
+
+/// The inner loop of the library: two states look six patterns up for 8 registers of 32 neurons, in tables of 64 entries of 16 bits.
+__attribute__((target("avx512f,avx512bw"))) std::int64_t look_up(std::uint64_t const* bits, std::int64_t rounds) {
+    constexpr int states = 2, chunks = 8, sextets = 8;
+    __m512i sum[states][chunks];
+    for (auto& row : sum)
+        for (auto& lanes : row) lanes = _mm512_setzero_si512();
+    for (std::int64_t round = 0; round < rounds; ++round) {
+        for (int g = 0; g < sextets; ++g) {
+            __m512i low[states], high[states];
+#pragma GCC unroll 2
+            for (int b = 0; b < states; ++b) {
+                low[b] = _mm512_loadu_si512(bits + 16 * (states * g + b));
+                high[b] = _mm512_loadu_si512(bits + 16 * (states * g + b) + 8);
+            }
+#pragma GCC unroll 8
+            for (int n = 0; n < chunks; ++n) {
+                __m512i index = _mm512_loadu_si512(bits + 8 * (chunks * g + n));
+                asm("" : "+v"(index));  // one load for both states
+#pragma GCC unroll 2
+                for (int b = 0; b < states; ++b) sum[b][n] = _mm512_add_epi16(sum[b][n], _mm512_permutex2var_epi16(low[b], index, high[b]));
+            }
+        }
+    }
+    __m512i total = _mm512_setzero_si512();
+    for (auto const& row : sum)
+        for (auto const& lanes : row) total = _mm512_add_epi16(total, lanes);
+    return sum_of_lanes(total);
+}
+constexpr std::int64_t lookups_per_round = 2 * 8 * 8;
+
+/// The inner loop of the library: 6 states against 4 registers of 16 neurons by 4 inputs.
+__attribute__((target("avx512f,avx512vnni"))) std::int64_t multiply_bytes(std::uint64_t const* bits, std::int64_t rounds) {
+    constexpr int states = 6, registers = 4, steps = 16;
+    __m512i sum[states][registers];
+    for (auto& row : sum)
+        for (auto& lanes : row) lanes = _mm512_setzero_si512();
+    auto const* const inputs = reinterpret_cast<std::int32_t const*>(bits);
+    for (std::int64_t round = 0; round < rounds; ++round) {
+        for (int j = 0; j < steps; ++j) {
+            __m512i weights[registers];
+#pragma GCC unroll 4
+            for (int v = 0; v < registers; ++v) weights[v] = _mm512_loadu_si512(bits + 8 * (registers * j + v));
+#pragma GCC unroll 6
+            for (int b = 0; b < states; ++b) {
+                __m512i const four = _mm512_set1_epi32(inputs[states * j + b]);
+#pragma GCC unroll 4
+                for (int v = 0; v < registers; ++v) sum[b][v] = _mm512_dpbusd_epi32(sum[b][v], weights[v], four);
+            }
+        }
+    }
+    __m512i total = _mm512_setzero_si512();
+    for (auto const& row : sum)
+        for (auto const& lanes : row) total = _mm512_add_epi32(total, lanes);
+    return sum_of_lanes(total);
+}
+constexpr std::int64_t products_per_round = 6 * 4 * 16;
 
 void stream(std::byte* to, std::size_t bytes) {
     __m128i const value = _mm_set1_epi8(1);
@@ -79,22 +142,44 @@ struct Free {
     void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{64}); }
 };
 
-}  // namespace
-
-double popcount_words_per_second(int threads) {
 #if defined(__x86_64__)
-    if (!__builtin_cpu_supports("avx512vpopcntdq")) return 0.0;
+/// Operations per second of loop(bits, rounds), which does `per_round` in each round.
+double rate(int threads, std::int64_t per_round, std::int64_t (*loop)(std::uint64_t const*, std::int64_t)) {
     std::vector<std::uint64_t> const bits(16 * words, 0x123456789ABCDEFu);
     std::vector<std::int64_t> sink(static_cast<std::size_t>(threads));
-    constexpr std::int64_t rounds = 2000;
-    double const seconds =
-        fastest(threads, 15, [&](int thread) { sink[static_cast<std::size_t>(thread)] += count_bits(bits.data(), rounds); });
-    return static_cast<double>(threads) * rounds * words * rows * 2 / seconds;
-#else
-    static_cast<void>(threads);
-    return 0.0;
-#endif
+    std::int64_t const rounds = 2'000'000 / per_round;
+    double const seconds = fastest(threads, 15, [&](int thread) { sink[static_cast<std::size_t>(thread)] += loop(bits.data(), rounds); });
+    return static_cast<double>(threads * rounds * per_round) / seconds;
 }
+#endif
+
+}  // namespace
+
+#if defined(__x86_64__)
+double popcount_words_per_second(int threads) {
+    return __builtin_cpu_supports("avx512vpopcntdq") ? rate(threads, words * rows * 2, count_bits) : 0.0;
+}
+
+double lookups_per_second(int threads) {
+    return __builtin_cpu_supports("avx512bw") ? rate(threads, lookups_per_round, look_up) : 0.0;
+}
+
+double byte_products_per_second(int threads) {
+    return __builtin_cpu_supports("avx512vnni") ? rate(threads, products_per_round, multiply_bytes) : 0.0;
+}
+#else
+double popcount_words_per_second(int) {
+    return 0.0;
+}
+
+double lookups_per_second(int) {
+    return 0.0;
+}
+
+double byte_products_per_second(int) {
+    return 0.0;
+}
+#endif
 
 double write_bytes_per_second(int threads, std::size_t bytes) {
     std::unique_ptr<std::byte, Free> const buffer(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{64})));

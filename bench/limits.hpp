@@ -8,6 +8,12 @@ namespace ca3::bench {
 /// Words of 512 bits per second through xor, count and add from the first-level cache; 0 where the CPU has no VPOPCNTDQ.
 [[nodiscard]] double popcount_words_per_second(int threads);
 
+/// VPERMI2W per second, each followed by a 16-bit addition: 32 look-ups in a table of 64 entries; 0 where the CPU has no AVX-512 BW.
+[[nodiscard]] double lookups_per_second(int threads);
+
+/// VPDPBUSD of 512 bits per second, 64 products of bytes each; 0 where the CPU has none.
+[[nodiscard]] double byte_products_per_second(int threads);
+
 /// Bytes per second written past the caches, to a buffer of so many bytes.
 [[nodiscard]] double write_bytes_per_second(int threads, std::size_t bytes);
 

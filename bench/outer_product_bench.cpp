@@ -4,13 +4,13 @@
 #include <ca3/outer_product.hpp>
 
 #include "bench/limits.hpp"
+#include "bench/measure.hpp"
 
 #include <benchmark/benchmark.h>
 #include <dnnl.h>
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -21,19 +21,6 @@ namespace {
 using ca3::Context;
 using ca3::InstructionSet;
 using ca3::MatrixView;
-using Clock = std::chrono::steady_clock;
-
-double seconds_of(auto const& work) {
-    auto const start = Clock::now();
-    work();
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-    auto const middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
-}
 
 /// X^T X by oneDNN.
 struct Baseline {
@@ -81,14 +68,15 @@ void accumulate(benchmark::State& state, InstructionSet set, bool with_baseline)
         if (!agrees(weights, baseline)) return state.SkipWithError("the results differ");
     }
 
-    std::vector<double> seconds, baseline_seconds;
+    ca3::bench::Comparison comparison;
     for (auto _ : state) {
-        seconds.push_back(seconds_of(ours));
-        state.SetIterationTime(seconds.back());
-        if (with_baseline) baseline_seconds.push_back(seconds_of([&] { baseline.run(context.threads()); }));
+        auto const median = comparison.round(1, ours, [&] {
+            if (with_baseline) baseline.run(context.threads());
+        });
+        state.SetIterationTime(median.wall);
     }
 
-    double const time = median(seconds);
+    double const time = comparison.ours.median().wall;
     std::size_t const bytes = static_cast<std::size_t>(d * d) * sizeof(T);
     // One 512-bit word holds 64 patterns of 8 pairs of columns; of the d^2 pairs the lower triangle is counted.
     double const words = static_cast<double>((p + 63) / 64) * static_cast<double>(d) * static_cast<double>(d + 1) / 2 / 8;
@@ -99,8 +87,9 @@ void accumulate(benchmark::State& state, InstructionSet set, bool with_baseline)
     state.counters["write_limit_share"] = write_seconds / time;
     state.counters["binding_limit_share"] = std::max(popcount_seconds, write_seconds) / time;
     if (with_baseline) {
-        state.counters["onednn_f32_ms"] = 1e3 * median(baseline_seconds);
-        state.counters["times_onednn_f32"] = median(baseline_seconds) / time;
+        state.counters["onednn_f32_ms"] = 1e3 * comparison.baseline.median().wall;
+        state.counters["times_onednn_f32"] = comparison.wall_ratio();
+        state.counters["times_onednn_f32_cpu"] = comparison.cpu_ratio();
     }
     state.SetLabel(context.describe());
 }
