@@ -1,5 +1,7 @@
 #include "support/backends.hpp"
+#include "support/compare.hpp"
 #include "support/hopfield_cases.hpp"
+#include "support/random_patterns.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,6 +9,7 @@
 #include <array>
 #include <set>
 #include <string>
+#include <tuple>
 
 // The fast backends against the reference, bit for bit, on random cases. A failure prints the case and how to run it alone, such as
 //     CA3_SEED=20261121 CA3_CASE=1234 hopfield_test --gtest_filter='*EqualsTheReference*'
@@ -20,7 +23,7 @@ INSTANTIATE_TEST_SUITE_P(TenThousand, RandomCases, testing::Range<std::int64_t>(
 
 TEST_P(RandomCases, CpuEqualsTheReference) {
     Context const reference = Context::reference();
-    test::for_each_hopfield_case(GetParam(), cases_per_test, 1'000'000, [&](test::HopfieldCase const& c) {
+    test::for_each_hopfield_case(GetParam(), cases_per_test, 500'000, [&](test::HopfieldCase const& c) {
         if (HasFatalFailure()) return;
         SCOPED_TRACE(test::describe(c));
         Memory const expected = test::make_memory(reference, c);
@@ -35,12 +38,67 @@ TEST_P(RandomCases, CudaEqualsTheReference) {
     if (found.devices.empty()) GTEST_SKIP() << "no GPU: " << found.reason;
     static Context const cuda = Context::cuda();
     Context const reference = Context::reference();
-    test::for_each_hopfield_case(GetParam(), cases_per_test, 1'000'000, [&](test::HopfieldCase const& c) {
+    test::for_each_hopfield_case(GetParam(), cases_per_test, 500'000, [&](test::HopfieldCase const& c) {
         if (HasFatalFailure()) return;
         SCOPED_TRACE(test::describe(c));
         Memory const expected = test::make_memory(reference, c);
         ASSERT_TRUE(test::same_answers(expected, test::recall(expected, c), test::make_memory(cuda, c), c));
     });
+}
+
+struct Large {
+    std::int64_t d, P, B;
+    double noise;  ///< share of bits in which patterns differ from a common prototype; 0.5: independent
+    MemoryOptions options;
+    RecallOptions recall;
+};
+
+/// Beyond what ten thousand cases can afford: many tiles of neurons, patterns and states, overlaps of several bytes.
+std::vector<Large> large_cases() {
+    std::vector<Large> cases;
+    for (Update const update : {Update::synchronous, Update::asynchronous, Update::shared})
+        for (auto const& [d, P, B, noise] :
+             {std::tuple<int, int, int, double>{784, 41, 130, 0.1}, {1000, 3, 70, 0.0}, {1025, 130, 20, 0.5}, {513, 300, 20, 0.3}}) {
+            cases.push_back({d, P, B, noise, {}, {.update = update, .max_sweeps = 3, .seed = 1}});
+            cases.push_back(
+                {d, P, B / 2, noise, {.form = Form::dense, .keep_diagonal = true}, {.update = update, .tie = Tie::zero, .max_sweeps = 3}});
+            cases.push_back({d, P, 10, noise, {.centre = true}, {.update = update, .max_sweeps = 2}});
+            cases.push_back(
+                {d, std::min(P, 60), 10, noise, {.rule = Rule::pseudo_inverse, .ridge = 0.1}, {.update = update, .max_sweeps = 2}});
+            cases.push_back({d, std::min(P, 60), 10, noise, {.rule = Rule::dense_associative}, {.update = update, .max_sweeps = 1}});
+        }
+    cases.push_back({4097, 12, 5, 0.02, {}, {.max_sweeps = 2}});
+    cases.push_back({2600, 30, 9, 0.2, {}, {.update = Update::sequential, .max_sweeps = 2, .temperature = 30.0}});
+    return cases;
+}
+
+TEST(LargeCases, CpuEqualsTheReference) {
+    Context const reference = Context::reference();
+    for (auto const& large : large_cases()) {
+        auto const& [d, P, B, noise, options, recall] = large;
+        SCOPED_TRACE(testing::Message() << to_string(options.rule) << ' ' << to_string(options.form) << (options.centre ? " centred" : "")
+                                        << ", d " << d << ", P " << P << ", B " << B << ", noise " << noise << ", "
+                                        << to_string(recall.update));
+        test::Random random(static_cast<std::uint64_t>(d + P));
+        auto patterns = test::random_patterns(P, d, random.bits());
+        for (std::size_t k = static_cast<std::size_t>(d); k < patterns.size() && noise < 0.5; ++k) {
+            std::int8_t const prototype = patterns[k % static_cast<std::size_t>(d)];
+            patterns[k] = random.chance(noise) ? static_cast<std::int8_t>(-prototype) : prototype;
+        }
+        std::vector<std::int8_t> cues;
+        for (std::int64_t b = 0; b < B; ++b) {
+            auto const cue = b % 3 == 0 ? test::random_states(1, d, 0.3, random.bits())
+                                        : test::with_flips(test::row(patterns, b % P, d), d * (b % 7) / 10, random.bits());
+            cues.insert(cues.end(), cue.begin(), cue.end());
+        }
+        auto const answer = [&, d = d, P = P, B = B](Context const& context) {
+            Memory memory(context, options);
+            memory.store(test::view(patterns, P, d));
+            return memory.recall(test::view(cues, B, d), recall);
+        };
+        auto const expected = answer(reference);
+        for (auto const& [name, context] : test::cpu_contexts()) ASSERT_TRUE(test::same_recall(expected, answer(context))) << name;
+    }
 }
 
 // The generator itself: it must reach every corner that it is there for.

@@ -144,7 +144,7 @@ void choose_recall(HopfieldCase& c, Random& random) {
     c.recall.first_state = random.chance(0.5) ? 0 : static_cast<std::uint32_t>(random.between(0, 4000000000));
     c.recall.trace = random.chance(0.05);
     static std::vector<double> const temperatures{1e-6, 0.3, 1.0, 4.0, 40.0, 1e4};
-    if (c.options.rule != Rule::exponential && random.chance(0.25)) {
+    if (c.options.rule != Rule::exponential && random.chance(0.12)) {
         c.recall.temperature = random.pick(temperatures);
         c.recall.max_sweeps = std::min<std::int64_t>(c.recall.max_sweeps, 8);
     }

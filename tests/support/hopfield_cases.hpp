@@ -32,7 +32,7 @@ struct HopfieldCase {
 /// All rules, forms, updates, tie rules, clamps, biases, temperatures; unknown bits in the cues; d in 1..300, P in 0..80 (and about 255), B
 /// in 0..70.
 /// @param work about so many multiplications at most in the reference: smaller ones for slow executors
-[[nodiscard]] HopfieldCase hopfield_case(std::int64_t number, std::int64_t work = 1'000'000);
+[[nodiscard]] HopfieldCase hopfield_case(std::int64_t number, std::int64_t work = 500'000);
 
 /// One line, with the command that runs it alone.
 [[nodiscard]] std::string describe(HopfieldCase const& c);
