@@ -2,6 +2,7 @@
 #include "core/int128.hpp"
 #include "core/state.hpp"
 #include "outer_product/backend.hpp"
+#include "outer_product/centred.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -98,20 +99,6 @@ public:
 private:
     Matrix<std::int8_t> copy_;
     MatrixView<std::int8_t const> view_;
-};
-
-/// (x - theta)(x - theta)^T summed over the patterns, theta = total / (P d), as a fraction of integers over P d^2:
-/// w_ij - theta (s_i + s_j) + P theta^2 with the column sums s. Int holds 4 P^2 d^2.
-template <class Int>
-struct Centred {
-    std::int64_t patterns;
-    std::int64_t neurons;
-    std::int64_t total;
-
-    [[nodiscard]] double operator()(std::int64_t weight, std::int64_t column_sums) const {
-        Int const numerator = (Int{weight} * patterns * neurons - Int{total} * column_sums) * neurons + Int{total} * total;
-        return static_cast<double>(numerator) / static_cast<double>(Int{patterns} * neurons * neurons);
-    }
 };
 
 }  // namespace

@@ -14,9 +14,17 @@ using outer_product::AccumulateOptions;
 using outer_product::Diagonal;
 using outer_product::Operation;
 
+// Sanitizers slow the comparisons down more than the library: with them every kernel is run, but on fewer sizes.
+#ifdef CA3_SANITIZED
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+
 std::vector<NamedContext> all_contexts() {
     std::vector<NamedContext> contexts{{"reference", Context::reference()}};
-    contexts.insert(contexts.end(), cpu_contexts().begin(), cpu_contexts().end());
+    for (auto const& each : cpu_contexts())
+        if (!sanitized || each.context.threads() > 1) contexts.push_back(each);
     if (!cuda_devices().devices.empty()) contexts.push_back({"cuda", Context::cuda()});
     return contexts;
 }
@@ -78,6 +86,7 @@ void expect_definition(std::vector<std::int8_t> const& patterns, std::vector<std
     if (p > std::numeric_limits<T>::max()) return;
     for (auto const& [name, context] : all_contexts()) {
         for (Diagonal const diagonal : {Diagonal::zero, Diagonal::keep}) {
+            if (sanitized && (diagonal == Diagonal::keep) != (p % 2 == 0)) continue;
             Accumulation<T> sum(context, patterns, p, d);
             sum.run({.diagonal = diagonal});
             ASSERT_TRUE(same_values(stored_as<T>(weights, d, p, diagonal), sum.weights.values()))
@@ -97,14 +106,20 @@ void expect_definition(std::int64_t p, std::int64_t d) {
 }
 
 TEST(AccumulateSizes, OddNumbersOfNeuronsAndPatternsGiveTheDefinition) {
-    for (std::int64_t const d : {1, 2, 31, 32, 33, 63, 64, 65, 127, 129})
+    for (std::int64_t const d : {1, 2, 31, 32, 33, 63, 64, 65, 127, 129}) {
+        if (sanitized && d % 2 == 0) continue;
         for (std::int64_t const p : {0, 1, 7, 63, 64, 65, 255, 256}) expect_definition(p, d);
+    }
 }
 
 TEST(AccumulateSizes, SeveralTilesGiveTheDefinition) {
-    for (std::int64_t const d : {255, 256, 257})
-        for (std::int64_t const p : {1, 65, 255}) expect_definition(p, d);
-    expect_definition(7, 1000);
+    for (std::int64_t const p : {1, 65, 255}) {
+        expect_definition(p, 257);
+        if (sanitized) continue;
+        expect_definition(p, 255);
+        expect_definition(p, 256);
+    }
+    if (!sanitized) expect_definition(7, 1000);
 }
 
 // Byte counters are emptied every 31 words of 64 patterns: one pattern fewer, as many, one more, and three rounds.
@@ -134,6 +149,7 @@ void expect_definition_past_the_caches(std::int64_t d, std::int64_t gap) {
     auto const patterns = random_patterns(p, d, 5);
     auto const expected = stored_as<T>(sum_of_products(patterns, p, d), d, p);
     for (auto const& [name, context] : cpu_contexts()) {
+        if (sanitized && name != cpu_contexts().back().name) continue;
         Accumulation<T> sum(context, patterns, p, d, gap);
         sum.run({});
         ASSERT_TRUE(same_values(expected, sum.weights.values())) << name;
@@ -172,10 +188,10 @@ void random_case(Random& random, NamedContext const& where) {
     ASSERT_TRUE(sum.weights.guards_intact()) << where.name;
 }
 
-TEST(AccumulateRandom, FourThousandCasesGiveTheDefinition) {
+TEST(AccumulateRandom, ManyCasesGiveTheDefinition) {
     Random random(20);
     auto const contexts = all_contexts();
-    for (int k = 0; k < 4000 && !testing::Test::HasFatalFailure(); ++k) {
+    for (int k = 0; k < (sanitized ? 500 : 4000) && !testing::Test::HasFatalFailure(); ++k) {
         auto const& where = contexts[static_cast<std::size_t>(k) % contexts.size()];
         switch (random.between(0, 2)) {
             case 0:

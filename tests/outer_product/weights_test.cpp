@@ -1,4 +1,6 @@
 // outer_product::Weights: storage that widens, exact addition and removal, the textbook matrix.
+#include "core/int128.hpp"
+#include "outer_product/centred.hpp"
 #include "outer_product/oracle.hpp"
 #include "support/backends.hpp"
 #include "support/compare.hpp"
@@ -200,24 +202,28 @@ TEST_P(WeightsModel, IdenticalElementsCentreToNothing) {
     EXPECT_EQ(reals(weights, {.centre = true, .diagonal = Diagonal::keep}), std::vector<float>(13 * 13));
 }
 
-// (P d)^2 past 2^60 leaves 64-bit integers. 3/4 of the patterns are a = (1, 1, 1, ...), the rest b = (-1, 1, -1, 1, ...): theta = 3/4, and
-// an entry is P (3/4 (1 - theta)^2 + 1/4 (b_i - theta)(b_j - theta)).
-TEST(WeightsRead, CentringIsExactForVeryManyPatterns) {
-    std::int64_t const d = 64, chunk = 1 << 18, chunks = 68;
-    std::vector<std::int8_t> patterns(static_cast<std::size_t>(chunk * d), 1);
-    for (std::int64_t mu = 0; mu < chunk / 4; ++mu)
-        for (std::int64_t i = 0; i < d; i += 2) patterns[static_cast<std::size_t>(mu * d + i)] = -1;
-    Weights weights(Context::cpu(), d);
-    for (int k = 0; k < chunks; ++k) weights.add({patterns.data(), chunk, d});
-    EXPECT_EQ(weights.mean(), 0.75);
-    EXPECT_EQ(weights.storage(), Storage::i32);
-    auto const read = reals(weights, {.centre = true, .diagonal = Diagonal::keep});
-    for (std::int64_t i = 0; i < d; ++i) {
-        for (std::int64_t j = 0; j < d; ++j) {
-            double const bi = i % 2 == 0 ? -1.75 : 0.25, bj = j % 2 == 0 ? -1.75 : 0.25;
-            double const expected = static_cast<double>(chunks * chunk) * (0.75 * 0.0625 + 0.25 * bi * bj);
-            ASSERT_EQ(read[static_cast<std::size_t>(i * d + j)], static_cast<float>(expected)) << i << ' ' << j;
-        }
+// Past 2^62 the fraction is made of 128-bit integers. theta = 1/2, so that an entry is w - (s_i + s_j) / 2 + P / 4.
+TEST(Centring, IsExactForVeryManyPatternsAndNeurons) {
+    std::int64_t const p = std::int64_t{1} << 30, d = std::int64_t{1} << 31;
+    outer_product::Centred<int128> const centred{p, d, p * d / 2};
+    EXPECT_EQ(centred(5, 6), 2.0 + 0x1p28);
+    EXPECT_EQ(centred(-p, -2 * p), static_cast<double>(p / 4));
+    EXPECT_EQ(centred(-p / 4 + 7, 0), 7.0);
+}
+
+TEST(Centring, IdenticalElementsCancelExactly) {
+    std::int64_t const p = (std::int64_t{1} << 31) - 1, d = (std::int64_t{1} << 31) - 1;
+    EXPECT_EQ((outer_product::Centred<int128>{p, d, p * d}(p, 2 * p)), 0.0);
+    EXPECT_EQ((outer_product::Centred<int128>{p, d, -p * d}(p, -2 * p)), 0.0);
+    EXPECT_EQ((outer_product::Centred<std::int64_t>{77, 1001, 77 * 1001}(77, 2 * 77)), 0.0);
+}
+
+TEST(Centring, IsTheSameIn64And128Bits) {
+    Random random(11);
+    for (int k = 0; k < 1000; ++k) {
+        std::int64_t const p = random.between(1, 1 << 15), d = random.between(1, (1 << 15) - 1);
+        std::int64_t const total = random.between(-p * d, p * d), w = random.between(-p, p), sums = random.between(-2 * p, 2 * p);
+        EXPECT_EQ((outer_product::Centred<std::int64_t>{p, d, total}(w, sums)), (outer_product::Centred<int128>{p, d, total}(w, sums)));
     }
 }
 
