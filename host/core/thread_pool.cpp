@@ -19,8 +19,8 @@ struct ThreadPool::State {
     std::condition_variable work_done;
     Task const* task = nullptr;
     std::int64_t count = 0;
-    std::uint64_t round = 0;  ///< rises with every run(), so that a thread takes part in each once
-    int busy = 0;
+    std::uint64_t round = 0;  ///< rises with every run(), so that a thread looks at each once
+    int active = 0;           ///< threads that take indices of this round
     bool stopping = false;
     std::atomic<std::int64_t> next{0};
     std::exception_ptr failure;
@@ -48,10 +48,13 @@ struct ThreadPool::State {
                 work_ready.wait(lock, [&] { return stopping || round != seen; });
                 if (stopping) return;
                 seen = round;
+                // One that wakes when all indices are taken is not waited for: on a busy machine that would cost a time slice.
+                if (next.load(std::memory_order_relaxed) >= count) continue;
+                ++active;
             }
             drain(thread);
             std::lock_guard const lock(mutex);
-            if (--busy == 0) work_done.notify_one();
+            if (--active == 0) work_done.notify_one();
         }
     }
 };
@@ -89,13 +92,12 @@ void ThreadPool::run(std::int64_t count, std::function<void(std::int64_t, int)> 
         state_->count = count;
         state_->next.store(0, std::memory_order_relaxed);
         state_->failure = nullptr;
-        state_->busy = static_cast<int>(state_->threads.size());
         ++state_->round;
     }
     state_->work_ready.notify_all();
     state_->drain(0);
     std::unique_lock lock(state_->mutex);
-    state_->work_done.wait(lock, [&] { return state_->busy == 0; });
+    state_->work_done.wait(lock, [&] { return state_->active == 0; });
     if (state_->failure) std::rethrow_exception(std::exchange(state_->failure, nullptr));
 }
 
