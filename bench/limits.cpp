@@ -148,7 +148,7 @@ double rate(int threads, std::int64_t per_round, std::int64_t (*loop)(std::uint6
     std::vector<std::uint64_t> const bits(16 * words, 0x123456789ABCDEFu);
     std::vector<std::int64_t> sink(static_cast<std::size_t>(threads));
     std::int64_t const rounds = 2'000'000 / per_round;
-    double const seconds = fastest(threads, 15, [&](int thread) { sink[static_cast<std::size_t>(thread)] += loop(bits.data(), rounds); });
+    double const seconds = fastest(threads, 50, [&](int thread) { sink[static_cast<std::size_t>(thread)] += loop(bits.data(), rounds); });
     return static_cast<double>(threads * rounds * per_round) / seconds;
 }
 #endif
