@@ -16,9 +16,13 @@ struct MemoryState {
     Source source;
     mutable std::unique_ptr<BuiltModel> built;
     mutable std::unique_ptr<Prepared> prepared;
+    mutable double glauber_temperature = 0.0;  ///< of the table below, 0: none yet
+    mutable Glauber glauber;
 
     [[nodiscard]] BuiltModel const& built_model() const;
     [[nodiscard]] Prepared& prepared_model() const;
+    /// The table of the last temperature asked for is kept, for those who anneal.
+    [[nodiscard]] Glauber const& glauber_at(double temperature) const;
     void pattern_overlaps(MatrixView<std::int8_t const> states, std::int32_t* out) const;
 };
 

@@ -130,6 +130,14 @@ std::string form_of(Model const& model) {
 
 }  // namespace
 
+Glauber const& MemoryState::glauber_at(double temperature) const {
+    if (temperature != glauber_temperature) {
+        glauber = glauber_table(temperature, built_model().model.unit);
+        glauber_temperature = temperature;
+    }
+    return glauber;
+}
+
 void MemoryState::pattern_overlaps(MatrixView<std::int8_t const> states, std::int32_t* out) const {
     Model const& model = built_model().model;
     Prepared& kept = prepared_model();
@@ -181,7 +189,6 @@ Recall Memory::recall(MatrixView<std::int8_t const> cues, RecallOptions options)
         std::vector<std::int64_t> flips(batch);
         std::vector<Reading> readings(batch);
         bool read = false;
-        Glauber const glauber = options.temperature > 0 ? glauber_table(options.temperature, state.built_model().model.unit) : Glauber{};
         Job job{.batch = batch,
                 .states = recall.states.data(),
                 .clamp = options.clamp,
@@ -191,7 +198,7 @@ Recall Memory::recall(MatrixView<std::int8_t const> cues, RecallOptions options)
                 .first_sweep = 0,
                 .seed = options.seed,
                 .first_state = options.first_state,
-                .glauber = options.temperature > 0 ? &glauber : nullptr,
+                .glauber = options.temperature > 0 ? &state.glauber_at(options.temperature) : nullptr,
                 .status = status.data(),
                 .sweeps = sweeps.data(),
                 .flips = flips.data(),
