@@ -100,7 +100,7 @@ TEST(OuterProductKernels, TheFirstStrangeEntryIsNamedBeforeAnythingIsWritten) {
     std::int64_t const p = 300, d = 130;
     for (int const value : {0, 2, -2, 127, -128}) {
         auto patterns = random_patterns(p, d, 1);
-        for (std::int64_t const k : {131 * d + 4, 131 * d + 90, 132 * d, 299 * d + 129})
+        for (std::int64_t const k : {131 * d + 4, 131 * d + 90, 132 * d, 140 * d + 4, 299 * d + 129})
             patterns[static_cast<std::size_t>(k)] = static_cast<std::int8_t>(value);
         Accumulation<std::int32_t> sum(Context::cuda(), patterns, p, d);
         auto const message = message_of<InvalidArgument>([&] { sum.run({}); });

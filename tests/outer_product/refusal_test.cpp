@@ -39,7 +39,7 @@ TEST_P(Refusal, AnEntryThatIsNoSignIsNamedAndNothingIsWritten) {
 TEST_P(Refusal, TheFirstOfSeveralStrangeEntriesIsNamed) {
     std::int64_t const p = 300, d = 130;
     auto patterns = random_patterns(p, d, 1);
-    for (std::int64_t const k : {131 * d + 4, 131 * d + 90, 132 * d, 299 * d + 129}) patterns[static_cast<std::size_t>(k)] = 0;
+    for (std::int64_t const k : {131 * d + 4, 131 * d + 90, 132 * d, 140 * d + 4, 299 * d + 129}) patterns[static_cast<std::size_t>(k)] = 0;
     Accumulation<std::int32_t> sum(context(), patterns, p, d);
     expect_text(message_of<InvalidArgument>([&] { sum.run({}); }), "patterns(131, 4)");
 }
