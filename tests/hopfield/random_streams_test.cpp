@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -92,19 +93,35 @@ TEST_P(Glauber, OneSweepFollowsTheFieldWithTheLogisticProbability) {
 }
 
 TEST_P(Glauber, FieldsOfZeroGiveEitherSignAlikeWhateverTheTieRule) {
-    std::int64_t const B = 40000;
+    std::int64_t const B = 10000;
     std::vector<std::int32_t> const w{0};
     auto const m = Memory::from_weights(context(), view(w, 1, 1));
     States const cues(static_cast<std::size_t>(B), 0);
-    for (Tie const tie : {Tie::keep, Tie::plus, Tie::minus, Tie::zero}) {
-        auto const r = m.recall(view(cues, B, 1), {.tie = tie, .max_sweeps = 1, .temperature = 1.0, .seed = 7});
-        std::int64_t sum = 0;
-        for (auto const s : r.states) {
-            ASSERT_NE(s, 0);
-            sum += s;
+    for (Tie const tie : {Tie::keep, Tie::plus, Tie::minus, Tie::zero})
+        for (double const T : {std::numeric_limits<double>::denorm_min(), 1e-300, 1.0, 1e300, std::numeric_limits<double>::max()}) {
+            auto const r = m.recall(view(cues, B, 1), {.tie = tie, .max_sweeps = 1, .temperature = T, .seed = 7});
+            std::int64_t sum = 0;
+            for (auto const s : r.states) {
+                ASSERT_NE(s, 0);
+                sum += s;
+            }
+            EXPECT_LT(std::abs(static_cast<double>(sum)), 5 * std::sqrt(static_cast<double>(B))) << to_string(tie) << ", T = " << T;
         }
-        EXPECT_LT(std::abs(static_cast<double>(sum)), 5 * std::sqrt(static_cast<double>(B))) << to_string(tie);
-    }
+}
+
+TEST_P(Glauber, TemperaturesAtTheEndsOfTheRangeFreezeAndMelt) {
+    std::int64_t const B = 10000;
+    std::vector<std::int32_t> const w{0};
+    auto const m = Memory::from_weights(context(), view(w, 1, 1), std::vector<double>{-1});
+    States const cues(static_cast<std::size_t>(B), 1);
+    auto const sum = [&](double T) {
+        std::int64_t total = 0;
+        for (auto const s : m.recall(view(cues, B, 1), {.max_sweeps = 1, .temperature = T, .seed = 8}).states) total += s;
+        return static_cast<double>(total);
+    };
+    for (double const T : {std::numeric_limits<double>::denorm_min(), 1e-308, 1e-100}) EXPECT_EQ(sum(T), -static_cast<double>(B)) << T;
+    for (double const T : {1e100, 1e307, std::numeric_limits<double>::max()})
+        EXPECT_LT(std::abs(sum(T)), 5 * std::sqrt(static_cast<double>(B))) << T;
 }
 
 // d even, P odd: no field of +-1 states is 0, and e^{-2 |h| / T} is below 2^-32 for |h| >= 1.
