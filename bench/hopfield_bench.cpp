@@ -106,7 +106,8 @@ void report(benchmark::State& state, Case const& c, Context const& context, Comp
             Limit const& limit) {
     auto const ours = comparison.ours.median();
     auto const rate = state_sweeps / ours.wall;
-    Row row{c.name, rate, 0, 0, 0, limit.seconds() * rate};
+    Row row{
+        c.name + " " + std::to_string(c.d) + "/" + std::to_string(c.P) + "/" + std::to_string(c.B), rate, 0, 0, 0, limit.seconds() * rate};
     auto& counters = state.counters;
     counters["ms"] = 1e3 * ours.wall;
     counters["cpu_ms"] = 1e3 * ours.cpu;
@@ -241,13 +242,14 @@ void add_cases(Settings const& settings) {
 }
 
 void print_table() {
-    std::fprintf(stderr, "\n%-44s %14s %14s %8s %8s %8s\n", "state-sweeps per second", "ours", "oneDNN", "ratio", "of CPU", "of limit");
+    std::fprintf(stderr, "\n%-56s %12s %12s %8s %8s %8s\n", "state-sweeps per second (d/P/B)", "ours", "oneDNN", "ratio", "of CPU",
+                 "of limit");
     for (Row const& row : table) {
-        std::fprintf(stderr, "%-44s %14.0f", row.name.c_str(), row.rate);
+        std::fprintf(stderr, "%-56s %12.0f", row.name.c_str(), row.rate);
         auto const number = [](int width, int digits, double value) {
             value > 0 ? std::fprintf(stderr, "%*.*f", width, digits, value) : std::fprintf(stderr, "%*s", width, "-");
         };
-        number(15, 0, row.baseline_rate);
+        number(13, 0, row.baseline_rate);
         number(9, 2, row.wall_ratio);
         number(9, 2, row.cpu_ratio);
         number(9, 2, row.limit_share);
