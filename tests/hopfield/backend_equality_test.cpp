@@ -101,6 +101,74 @@ TEST(LargeCases, CpuEqualsTheReference) {
     }
 }
 
+// All patterns are x or -x, so the overlaps of x are +-d and every field is P d or nearly so: 32,767 = 7 * 31 * 151 is the last that 16
+// bits hold.
+TEST(LargeCases, FieldsMayPassSixteenBits) {
+    Context const reference = Context::reference();
+    for (auto const& [d, P] : {std::pair<std::int64_t, std::int64_t>{151, 217},
+                               {217, 151},
+                               {1057, 31},
+                               {256, 128},
+                               {128, 256},
+                               {1024, 32},
+                               {1023, 32},
+                               {1025, 32},
+                               {331, 99},
+                               {364, 90},
+                               {655, 50},
+                               {656, 50},
+                               {255, 257},
+                               {257, 255},
+                               {300, 300}}) {
+        test::Random random(static_cast<std::uint64_t>(1000 * d + P));
+        auto const x = test::random_patterns(1, d, random.bits());
+        std::vector<std::int8_t> patterns;
+        for (std::int64_t mu = 0; mu < P; ++mu)
+            for (auto const value : x) patterns.push_back(static_cast<std::int8_t>(mu % 3 == 1 ? -value : value));
+        std::vector<std::int8_t> cues(x);
+        for (auto const value : x) cues.push_back(static_cast<std::int8_t>(-value));
+        for (std::int64_t const flips : {std::int64_t{1}, d / 2, d - 1}) {
+            auto const cue = test::with_flips(x, flips, random.bits());
+            cues.insert(cues.end(), cue.begin(), cue.end());
+        }
+        for (auto const& [form, keep] : {std::pair{Form::factored, false}, {Form::factored, true}, {Form::dense, false}})
+            for (Update const update : {Update::synchronous, Update::shared}) {
+                SCOPED_TRACE(testing::Message() << "d " << d << ", P " << P << ", " << to_string(form) << ", " << to_string(update));
+                auto const answer = [&, d = d, P = P, form = form, keep = keep](Context const& context) {
+                    Memory memory(context, {.form = form, .keep_diagonal = keep});
+                    memory.store(test::view(patterns, P, d));
+                    return memory.recall(test::view(cues, 5, d), {.update = update, .max_sweeps = 2});
+                };
+                auto const expected = answer(reference);
+                for (auto const& [name, context] : test::cpu_contexts()) ASSERT_TRUE(test::same_recall(expected, answer(context))) << name;
+            }
+    }
+}
+
+// One pattern of d neurons and its cue with bits flipped or unknown come back in one sweep, without a reference that would take d^2 steps.
+TEST(LargeCases, OnePatternOfManyNeuronsComesBack) {
+    for (std::int64_t const d : {32766, 32767, 32768, 32769, 65537, 200000}) {
+        auto const x = test::random_patterns(1, d, static_cast<std::uint64_t>(d));
+        auto cues = test::with_flips(x, d / 3, 1);
+        auto zeros = x;
+        for (std::size_t i = 0; i < zeros.size(); i += 2) zeros[i] = 0;
+        cues.insert(cues.end(), zeros.begin(), zeros.end());
+        for (auto const& [name, context] : test::cpu_contexts()) {
+            Memory memory(context, {.form = Form::factored});
+            memory.store(test::view(x, 1, d));
+            for (Update const update : {Update::synchronous, Update::sequential}) {
+                auto const r = memory.recall(test::view(cues, 2, d), {.update = update, .max_sweeps = 5});
+                for (std::size_t b = 0; b < 2; ++b) {
+                    ASSERT_FALSE(r.results[b].spurious) << "d " << d << ", state " << b << ", " << name << ", " << to_string(update);
+                    EXPECT_EQ(r.results[b].flips, b == 0 ? d / 3 : (d + 1) / 2);
+                    EXPECT_EQ(r.results[b].sweeps, 2);
+                    EXPECT_EQ(r.results[b].energy, -0.5 * static_cast<double>(d) * static_cast<double>(d - 1));
+                }
+            }
+        }
+    }
+}
+
 // The generator itself: it must reach every corner that it is there for.
 TEST(RandomCaseGenerator, ReachesEveryCorner) {
     std::array<int, 6> rules{};
