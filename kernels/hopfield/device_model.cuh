@@ -42,15 +42,14 @@ struct DeviceModel {
     std::int32_t const* pattern_ones = nullptr;  ///< factored: elements +1 of each pattern
     uint2 const* field_fragments = nullptr;      ///< factored: pattern bits along the patterns
     uint4 const* weight_fragments = nullptr;     ///< dense: bytes of W
-    int2 const* limits = nullptr;                ///< tau_i and D_i, tau cut to what no field reaches
+    int2 const* limits = nullptr;                ///< tau_i and D_i, tau cut to what no field reaches; zeros up to a multiple of 64
 };
 
 struct DeviceJob {
     std::int64_t batch = 0;
-    std::int8_t* states = nullptr;              ///< B x d
-    std::uint8_t const* clamp = nullptr;        ///< or null
-    std::int64_t clamp_stride = 0;              ///< d, or 0 for one row that serves every state
-    std::uint32_t const* clamp_bits = nullptr;  ///< the same as bits, neuron_words for each row; relax_tile
+    std::int8_t* states = nullptr;        ///< B x d
+    std::uint8_t const* clamp = nullptr;  ///< or null
+    std::int64_t clamp_stride = 0;        ///< d, or 0 for one row that serves every state
     Update update = Update::synchronous;
     Tie tie = Tie::keep;
     std::int64_t max_sweeps = 0;

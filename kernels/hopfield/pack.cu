@@ -35,13 +35,6 @@ __global__ void __launch_bounds__(threads) pack_columns_kernel(MatrixView<std::i
     }
 }
 
-__global__ void __launch_bounds__(threads) has_zeros_kernel(std::int8_t const* states, std::int64_t count, int* found) {
-    std::int64_t const step = std::int64_t{gridDim.x} * threads;
-    bool any = false;
-    for (std::int64_t n = std::int64_t{blockIdx.x} * threads + threadIdx.x; n < count; n += step) any = any || states[n] == 0;
-    if (__syncthreads_or(any) != 0 && threadIdx.x == 0) *found = 1;
-}
-
 constexpr int tile = 32;
 
 /// Tiles of 32 x 32 through shared memory, so that both sides are read and written along rows.
@@ -84,17 +77,6 @@ void pack_rows(Context const& context, MatrixView<std::int8_t const> in, Bit bit
     if (in.empty()) return;
     std::int64_t const words = in.rows * ((in.cols + 31) / 32);
     launch(pack_rows_kernel, {.grid = dim3(grid_for((words + 7) / 8)), .block = dim3(threads), .stream = context.stream()}, in, bit, out);
-}
-
-bool has_zeros(Context const& context, std::int8_t const* states, std::int64_t count) {
-    Buffer<int> found(context, 1);
-    int result = 0;
-    found.copy_from_host(&result);
-    launch(has_zeros_kernel,
-           {.grid = dim3(grid_for((count + 16 * threads - 1) / (16 * threads))), .block = dim3(threads), .stream = context.stream()},
-           states, count, found.data());
-    found.copy_to_host(&result);
-    return result != 0;
 }
 
 void pack_columns(Context const& context, MatrixView<std::int8_t const> in, std::uint32_t* out) {

@@ -58,8 +58,8 @@ void make_fragments(Context const& context, Model const& model, PreparedOnDevice
     auto const fits = [](std::int64_t value) { return std::abs(value) < largest_field; };
     if (!(factored || dense) || model.neurons == 0 || !fits(model.field_limit) || !std::ranges::all_of(model.diagonal, fits)) return;
 
-    std::vector<int2> limits(static_cast<std::size_t>(model.neurons), make_int2(0, 0));
-    for (std::size_t i = 0; i < limits.size(); ++i) {
+    std::vector<int2> limits(static_cast<std::size_t>((model.neurons + 63) / 64 * 64), make_int2(0, 0));
+    for (std::size_t i = 0; i < static_cast<std::size_t>(model.neurons); ++i) {
         if (!model.tau.empty()) limits[i].x = static_cast<int>(std::clamp(model.tau[i], -beyond_every_field, beyond_every_field));
         if (!model.diagonal.empty()) limits[i].y = static_cast<int>(model.diagonal[i]);
     }

@@ -28,8 +28,6 @@ enum class Bit : std::int8_t { positive, negative, nonzero };
 
 /// Packs bits: bit j % 32 of out[i * words + j / 32] is set where in(i, j) is `bit`. Bits past the end are zero. (pack.cu)
 void pack_rows(Context const& context, MatrixView<std::int8_t const> in, Bit bit, std::uint32_t* out);
-/// Some state is 0. Synchronises.
-[[nodiscard]] bool has_zeros(Context const& context, std::int8_t const* states, std::int64_t count);
 /// The transpose: bit i % 32 of out[(i / 32) * in.cols + j] is set where in(i, j) > 0.
 void pack_columns(Context const& context, MatrixView<std::int8_t const> in, std::uint32_t* out);
 /// out(j, i) = in(i, j) for elements of 1, 2, 4 or 8 bytes, n x n.

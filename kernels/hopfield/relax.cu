@@ -43,7 +43,8 @@ void copy_clamp(Context const& context, MatrixView<std::uint8_t const> from, std
     ca3::detail::copy_in(context, to, packed.data(), packed.size());
 }
 
-void relax_part(Path path, Context const& context, DeviceModel const& model, Job const& job, DeviceJob view, std::int64_t first, std::int64_t count) {
+void relax_part(Path path, Context const& context, DeviceModel const& model, Job const& job, DeviceJob view, std::int64_t first,
+                std::int64_t count) {
     std::int64_t const d = model.neurons;
     std::int64_t const clamp_rows = job.clamp.rows > 1 ? count : job.clamp.rows;
     Part part(context, d, count, clamp_rows);
@@ -58,7 +59,8 @@ void relax_part(Path path, Context const& context, DeviceModel const& model, Job
     view.status = part.status.data();
     view.sweeps = part.sweeps.data();
     view.flips = part.flips.data();
-    if (path == Path::single || !relax_tile(context, model, view)) relax_single(context, model, view);
+    bool const done = path != Path::single && serves_packed(model, view) && relax_packed(path, context, model, view);
+    if (!done) relax_single(context, model, view);
 
     ca3::detail::copy_out(context, job.status + first, part.status.data(), static_cast<std::size_t>(count) * sizeof(Status));
     ca3::detail::copy_out(context, job.sweeps + first, part.sweeps.data(), static_cast<std::size_t>(count) * sizeof(std::int32_t));
@@ -99,6 +101,8 @@ void relax_by(Path path, Context const& context, Prepared& prepared, Job const& 
     }
 }
 
-void relax(Context const& context, Model const&, Prepared& prepared, Job const& job) { relax_by(Path::automatic, context, prepared, job); }
+void relax(Context const& context, Model const&, Prepared& prepared, Job const& job) {
+    relax_by(Path::automatic, context, prepared, job);
+}
 
 }  // namespace ca3::hopfield::cuda

@@ -1,7 +1,7 @@
 #include "kernels/hopfield/fragments.cuh"
 #include "kernels/hopfield/prepared.cuh"
 #include "kernels/hopfield/relax.cuh"
-#include "kernels/hopfield/relax_tile.cuh"
+#include "kernels/hopfield/tile.cuh"
 
 #include <ca3/matrix.hpp>
 
@@ -13,6 +13,84 @@ namespace ca3::hopfield::cuda {
 
 namespace {
 
+/// Eight warps: two share the rows, four share the neurons, in groups of 64.
+template <int tiles, bool with_zeros>
+class WarpTile : public Tile<32 * tiles, with_zeros, Order::by_row> {
+    using Base = Tile<32 * tiles, with_zeros, Order::by_row>;
+
+public:
+    static constexpr int tiles_m = tiles;  ///< of 16 rows for each warp
+    static constexpr int rows_of_lane = 2 * tiles_m;
+    using Sums = int[tiles_m][8][4];
+
+    using Base::Base, Base::lane, Base::model, Base::job, Base::now, Base::records, Base::warp, Base::zeros;
+
+    /// First of the rows that this warp multiplies.
+    [[nodiscard]] __device__ int first_row() const { return warp % 2 * 16 * tiles_m; }
+    /// The row of the accumulators sum[n / 2][.][n % 2 * 2 + .] of this lane.
+    [[nodiscard]] __device__ int row_of(int n) const { return first_row() + n * 8 + lane / 4; }
+
+    /// The signs of one group of 64 neurons, from their sums: 2 H_i = (sum << shift) - offset - 2 D_i s_i is compared with tau_i.
+    __device__ void settle(Sums const& sum, int shift, int group) const {
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            int const word = 2 * group + half;
+            std::uint32_t old_plus[rows_of_lane], old_minus[rows_of_lane], plus[rows_of_lane], minus[rows_of_lane];
+            int offset[rows_of_lane];
+#pragma unroll
+            for (int n = 0; n < rows_of_lane; ++n) {
+                old_plus[n] = *now(row_of(n), word);
+                old_minus[n] = zeros ? *now(row_of(n), word, zeros) : 0;
+                offset[n] = records.offset[row_of(n)];
+                plus[n] = minus[n] = 0;
+            }
+#pragma unroll
+            for (int element = 0; element < 8; ++element) {
+                int const tile = element / 2, c = element % 2;
+                int const bit = tile * 8 + lane % 4 * 2 + c;
+                int const i = word * 32 + bit;
+                int2 const limits = model.limits[i];
+#pragma unroll
+                for (int n = 0; n < rows_of_lane; ++n) {
+                    int const value = (sum[n / 2][half * 4 + tile][n % 2 * 2 + c] << shift) - offset[n];
+                    decide_bit(value, limits, bit, old_plus[n], old_minus[n], plus[n], minus[n]);
+                }
+            }
+#pragma unroll
+            for (int n = 0; n < rows_of_lane; ++n) {
+                plus[n] = join(plus[n]);
+                if constexpr (zeros) minus[n] = join(minus[n]);
+                if (lane % 4 == n) Base::store(row_of(n), word, plus[n], minus[n]);
+            }
+        }
+    }
+
+private:
+    /// Sets `bit` of plus and minus. @param limits tau_i and D_i
+    __device__ void decide_bit(int value, int2 limits, int bit, std::uint32_t old_plus, std::uint32_t old_minus, std::uint32_t& plus,
+                               std::uint32_t& minus) const {
+        if constexpr (zeros) {
+            int const was_plus = static_cast<int>(old_plus >> bit & 1u), was_minus = static_cast<int>(old_minus >> bit & 1u);
+            int const excess = value - 2 * limits.y * (was_plus - was_minus) - limits.x;
+            bool const tie_plus = job.tie == Tie::plus || (job.tie == Tie::keep && was_plus != 0);
+            bool const tie_minus = job.tie == Tie::minus || (job.tie == Tie::keep && was_minus != 0);
+            if (excess > 0 || (excess == 0 && tie_plus)) plus |= 1u << bit;
+            if (excess < 0 || (excess == 0 && tie_minus)) minus |= 1u << bit;
+        } else {
+            // With s = 2b - 1 and t = 1 where a tie gives +1: the new bit is value >= tau - 2D + 4Db + 1 - t.
+            int const from_minus = limits.x - 2 * limits.y + (job.tie == Tie::plus ? 0 : 1);
+            int const from_plus = from_minus + 4 * limits.y - (job.tie == Tie::keep ? 1 : 0);
+            if (value >= ((old_plus >> bit & 1u) != 0 ? from_plus : from_minus)) plus |= 1u << bit;
+        }
+    }
+
+    /// The four lanes of a row hold eight bits of a word each.
+    [[nodiscard]] static __device__ std::uint32_t join(std::uint32_t bits) {
+        bits |= __shfl_xor_sync(0xFFFFFFFFu, bits, 1);
+        return bits | __shfl_xor_sync(0xFFFFFFFFu, bits, 2);
+    }
+};
+
 /// H + D s = X^T m with m = X s, the overlaps by b1 products (m = 4 |s+ & x| - 2 |x| - sum of s), the fields by 8-bit products of the bytes
 /// of m with pattern bits b: sum over mu of x m = 2 sum of b m - sum of m. Two bytes serve up to 32,767 neurons; where all overlaps of the
 /// tile are below 128 one pass suffices.
@@ -20,34 +98,34 @@ struct Factored {
     static constexpr int shift = 2;
 
     template <int tiles_m, bool zeros>
-    static __device__ void begin(Tile<tiles_m, zeros>& tile) {
+    static __device__ void begin(WarpTile<tiles_m, zeros> const& tile) {
         DeviceModel const& model = tile.model;
         constexpr int tiles = 2 * tiles_m;
         int const lane = tile.lane;
-        std::int64_t const pairs = overlap_pairs(model.neurons);
+        int const pairs = static_cast<int>(overlap_pairs(model.neurons));
         int largest = 0;
-        for (std::int64_t n = tile.warp; n * 8 < model.patterns; n += tile.threads / 32) {
+        for (int n = tile.warp; n * 8 < model.patterns; n += tile.threads / 32) {
             int plus[tiles][4] = {}, minus[tiles][4] = {};
-            for (std::int64_t pair = 0; pair < pairs; ++pair) {
-                uint4 const x = __ldg(model.overlap_fragments + (n * pairs + pair) * 32 + lane);
+            for (int pair = 0; pair < pairs; ++pair) {
+                uint4 const x = __ldg(model.overlap_fragments + (std::int64_t{n} * pairs + pair) * 32 + lane);
                 unsigned const b[2][2] = {{x.x, x.y}, {x.z, x.w}};
 #pragma unroll
                 for (int step = 0; step < 2; ++step) {
 #pragma unroll
                     for (int i = 0; i < tiles; ++i) {
                         int const row = i * 16 + lane % 16;
-                        std::int64_t const word = (2 * pair + step) * 8 + lane / 16 * 4;
+                        int const word = (2 * pair + step) * 8 + lane / 16 * 4;
                         unsigned a[4];
-                        ptx::ldmatrix_x4(a, tile.now(row) + word);
+                        ptx::ldmatrix_x4(a, tile.now(row, word));
                         ptx::mma_m16n8k256_b1_and(plus[i], a, b[step]);
                         if constexpr (zeros) {
-                            ptx::ldmatrix_x4(a, tile.now(row, 1) + word);
+                            ptx::ldmatrix_x4(a, tile.now(row, word, 1));
                             ptx::mma_m16n8k256_b1_and(minus[i], a, b[step]);
                         }
                     }
                 }
             }
-            std::int64_t const mu = n * 8 + lane % 4 * 2;
+            int const mu = n * 8 + lane % 4 * 2;
             int const ones[2] = {mu < model.patterns ? model.pattern_ones[mu] : 0,
                                  mu + 1 < model.patterns ? model.pattern_ones[mu + 1] : 0};
 #pragma unroll
@@ -64,7 +142,7 @@ struct Factored {
                         largest = max(largest, abs(m[c]));
                     }
                     for (int limb = 0; limb < limbs_for(static_cast<int>(model.neurons)); ++limb) {
-                        *reinterpret_cast<std::uint16_t*>(tile.limb(limb, row) + mu) =
+                        *reinterpret_cast<std::uint16_t*>(tile.limb(limb, row, mu)) =
                             static_cast<std::uint16_t>((m[0] >> (8 * limb) & 0xFF) | (m[1] >> (8 * limb) & 0xFF) << 8);
                     }
                     int total = m[0] + m[1];
@@ -81,7 +159,7 @@ struct Factored {
 
     /// sum = sum over mu of m b for 64 neurons.
     template <int tiles_m, bool zeros>
-    static __device__ void multiply(Tile<tiles_m, zeros> const& tile, std::int64_t group, int (&sum)[tiles_m][8][4]) {
+    static __device__ void multiply(WarpTile<tiles_m, zeros> const& tile, int group, int (&sum)[tiles_m][8][4]) {
         int const limbs = limbs_for(tile.records.largest);
         pass<true>(tile, group, limbs - 1, sum);
         for (int limb = limbs - 2; limb >= 0; --limb) {
@@ -101,16 +179,17 @@ struct Factored {
 
 private:
     template <bool top, int tiles_m, bool zeros>
-    static __device__ void pass(Tile<tiles_m, zeros> const& tile, std::int64_t group, int limb, int (&sum)[tiles_m][8][4]) {
+    static __device__ void pass(WarpTile<tiles_m, zeros> const& tile, int group, int limb, int (&sum)[tiles_m][8][4]) {
         int const lane = tile.lane;
-        std::int64_t const steps = (tile.model.patterns + 31) / 32;
-        uint2 const* const fragments = tile.model.field_fragments + group * steps * 32 + lane;
-        for (std::int64_t step = 0; step < steps; ++step) {
+        int const steps = static_cast<int>((tile.model.patterns + 31) / 32);
+        uint2 const* const fragments = tile.model.field_fragments + std::int64_t{group} * steps * 32 + lane;
+#pragma unroll 1
+        for (int step = 0; step < steps; ++step) {
             uint2 const x = __ldg(fragments + step * 32);
             unsigned a[tiles_m][4];
 #pragma unroll
             for (int i = 0; i < tiles_m; ++i) {
-                ptx::ldmatrix_x4(a[i], tile.limb(limb, tile.first_row() + i * 16 + lane % 16) + step * 32 + lane / 16 * 16);
+                ptx::ldmatrix_x4(a[i], tile.limb(limb, tile.first_row() + i * 16 + lane % 16, step * 32 + lane / 16 * 16));
             }
 #pragma unroll
             for (int n = 0; n < 8; ++n) {
@@ -137,7 +216,7 @@ struct Dense {
     static constexpr int shift = counts ? 2 : 1;
 
     template <int tiles_m, bool zeros>
-    static __device__ void begin(Tile<tiles_m, zeros>& tile) {
+    static __device__ void begin(WarpTile<tiles_m, zeros> const& tile) {
         if constexpr (counts) {
             if (int const row = static_cast<int>(threadIdx.x); row < tile.rows) {
                 tile.records.offset[row] = static_cast<int>(2 * tile.model.patterns) * tile.records.sum[row];
@@ -147,7 +226,7 @@ struct Dense {
     }
 
     template <int tiles_m, bool zeros>
-    static __device__ void multiply(Tile<tiles_m, zeros> const& tile, std::int64_t group, int (&sum)[tiles_m][8][4]) {
+    static __device__ void multiply(WarpTile<tiles_m, zeros> const& tile, int group, int (&sum)[tiles_m][8][4]) {
         int const limbs = static_cast<int>(sizeof(Weight));
         pass<!counts>(tile, group, limbs - 1, sum);
         if constexpr (sizeof(Weight) == 2) {
@@ -167,19 +246,21 @@ private:
     }
 
     template <bool signed_bytes, int tiles_m, bool zeros>
-    static __device__ void pass(Tile<tiles_m, zeros> const& tile, std::int64_t group, int limb, int (&sum)[tiles_m][8][4]) {
+    static __device__ void pass(WarpTile<tiles_m, zeros> const& tile, int group, int limb, int (&sum)[tiles_m][8][4]) {
         int const lane = tile.lane, nibble = lane % 4 * 4;
-        std::int64_t const steps = tile.model.neuron_words, groups = (tile.model.neurons + 63) / 64;
-        uint4 const* const fragments = tile.model.weight_fragments + (limb * groups + group) * steps * 128 + lane;
-        for (std::int64_t step = 0; step < steps; ++step) {
+        int const steps = static_cast<int>(tile.model.neuron_words), groups = (steps + 1) / 2;
+        uint4 const* fragments = tile.model.weight_fragments + std::int64_t{limb * groups + group} * steps * 128 + lane;
+#pragma unroll 1
+        for (int step = 0; step < steps; ++step) {
             uint4 w[4];
 #pragma unroll
-            for (int pair = 0; pair < 4; ++pair) w[pair] = __ldg(fragments + step * 128 + pair * 32);
+            for (int pair = 0; pair < 4; ++pair) w[pair] = __ldg(fragments + pair * 32);
+            fragments += 128;
             unsigned a[tiles_m][4];
 #pragma unroll
             for (int n = 0; n < tile.rows_of_lane; ++n) {
-                std::uint32_t const plus = tile.now(tile.row_of(n))[step] >> nibble;
-                std::uint32_t const minus = zeros ? tile.now(tile.row_of(n), zeros)[step] >> nibble : 0;
+                std::uint32_t const plus = *tile.now(tile.row_of(n), step) >> nibble;
+                std::uint32_t const minus = zeros ? *tile.now(tile.row_of(n), step, zeros) >> nibble : 0;
 #pragma unroll
                 for (int half = 0; half < 2; ++half) {
                     unsigned const ones = spread(plus >> (16 * half));
@@ -204,99 +285,84 @@ private:
 
 template <class Source, int tiles_m, bool zeros>
 __global__ void __launch_bounds__(256, zeros&& tiles_m == 2 ? 1 : 2)
-    relax_tile_kernel(DeviceModel model, DeviceJob job, TileLayout layout, unsigned* counter) {
-    Tile<tiles_m, zeros> tile(model, job, layout);
-    std::int64_t const groups = (model.neurons + 63) / 64;
-    tile.turn_over(counter, true);
-    while (tile.any_left()) {
+    relax_tile_kernel(DeviceModel model, DeviceJob job, PackedStates packed, TileLayout layout) {
+    WarpTile<tiles_m, zeros> tile(model, job, packed, layout);
+    int const groups = static_cast<int>((model.neurons + 63) / 64);
+    tile.start();
+    while (tile.turn_over()) {
         tile.begin_sweep();
-        __syncthreads();
         Source::begin(tile);
-        for (std::int64_t group = tile.warp / 2; group < groups; group += 4) {
+        for (int group = tile.warp / 2; group < groups; group += 4) {
             int sum[tiles_m][8][4] = {};
             Source::multiply(tile, group, sum);
             tile.settle(sum, Source::shift, group);
         }
-        tile.count();
         __syncthreads();
         tile.judge();
-        __syncthreads();
-        tile.turn_over(counter, false);
     }
 }
 
+/// Pitches are odd multiples of 16, so that ldmatrix meets every bank once.
 template <int tiles_m, bool zeros>
-TileLayout lay_out(DeviceModel const& model) {
-    using Records = typename Tile<tiles_m, zeros>::Records;
-    constexpr std::int64_t rows = Tile<tiles_m, zeros>::rows;
+std::int64_t lay_out(DeviceModel const& model, TileLayout& layout) {
+    using OneTile = WarpTile<tiles_m, zeros>;
     std::int64_t const plane_pitch = overlap_pairs(model.neurons) * 64 + 16;
     std::int64_t const limb_pitch = (model.patterns + 31) / 32 * 32 + 16;
     std::int64_t const limbs = model.kind == Kind::dense ? 0 : Factored::limbs_for(static_cast<int>(model.neurons));
-    std::int64_t const planes = (static_cast<std::int64_t>(sizeof(Records)) + 15) / 16 * 16;
-    std::int64_t const first_limb = planes + (zeros ? 4 : 2) * rows * plane_pitch;
-    std::int64_t const bytes = std::min<std::int64_t>(first_limb + limbs * rows * limb_pitch, std::int64_t{1} << 30);
-    return {.plane_pitch = static_cast<int>(plane_pitch),
-            .planes = static_cast<int>(planes),
-            .limb_pitch = static_cast<int>(limb_pitch),
-            .limbs = static_cast<int>(std::min(first_limb, bytes)),
-            .bytes = static_cast<int>(bytes)};
+    std::int64_t const planes = (static_cast<std::int64_t>(sizeof(typename OneTile::Records)) + 15) / 16 * 16;
+    std::int64_t const first_limb = planes + (zeros ? 4 : 2) * OneTile::rows * plane_pitch;
+    std::int64_t const bytes = first_limb + limbs * OneTile::rows * limb_pitch;
+    if (bytes < std::int64_t{1} << 30) {
+        layout = {.planes = static_cast<int>(planes),
+                  .plane_bytes = static_cast<int>(OneTile::rows * plane_pitch),
+                  .limbs = static_cast<int>(first_limb),
+                  .limb_bytes = static_cast<int>(OneTile::rows * limb_pitch),
+                  .plane_pitch = static_cast<int>(plane_pitch),
+                  .limb_pitch = static_cast<int>(limb_pitch),
+                  .bytes = static_cast<int>(bytes)};
+    }
+    return bytes;
 }
 
 /// @returns false when the states do not fit into shared memory
 template <class Source, int tiles_m, bool zeros>
-bool run(Context const& context, DeviceModel const& model, DeviceJob const& job) {
+bool run(Context const& context, DeviceModel const& model, DeviceJob const& job, PackedStates const& packed) {
     auto const limits = device_limits(context.device());
-    TileLayout const layout = lay_out<tiles_m, zeros>(model);
-    if (layout.bytes > limits.shared_bytes_per_block) return false;
-    std::int64_t const resident = std::clamp<std::int64_t>(limits.shared_bytes_per_multiprocessor / (layout.bytes + 1024), 1, 2);
-    std::int64_t const rows = Tile<tiles_m, zeros>::rows;
+    TileLayout layout;
+    std::int64_t const bytes = lay_out<tiles_m, zeros>(model, layout);
+    if (bytes > limits.shared_bytes_per_block) return false;
+    std::int64_t const resident = std::clamp<std::int64_t>(limits.shared_bytes_per_multiprocessor / (bytes + 1024), 1, 2);
+    std::int64_t const rows = WarpTile<tiles_m, zeros>::rows;
     std::int64_t const blocks = std::min((job.batch + rows - 1) / rows, resident * limits.multiprocessors);
-
-    Buffer<unsigned> const counter(context, 1);
-    check(cudaMemsetAsync(counter.data(), 0, sizeof(unsigned), context.stream()), "cudaMemsetAsync");
     launch(relax_tile_kernel<Source, tiles_m, zeros>,
            {.grid = dim3(static_cast<unsigned>(blocks)),
-            .block = dim3(Tile<tiles_m, zeros>::threads),
-            .shared_bytes = static_cast<std::size_t>(layout.bytes),
+            .block = dim3(WarpTile<tiles_m, zeros>::threads),
+            .shared_bytes = static_cast<std::size_t>(bytes),
             .stream = context.stream()},
-           model, job, layout, counter.data());
+           model, job, packed, layout);
     return true;
 }
 
 template <class Source>
-bool run(Context const& context, DeviceModel const& model, DeviceJob const& job, bool zeros) {
+bool run(Context const& context, DeviceModel const& model, DeviceJob const& job, PackedStates const& packed) {
     // 64 states where there are enough for every multiprocessor, else 32.
-    bool const wide = job.batch > std::int64_t{64} * device_limits(context.device()).multiprocessors;
-    if (zeros) return (wide && run<Source, 2, true>(context, model, job)) || run<Source, 1, true>(context, model, job);
-    return (wide && run<Source, 2, false>(context, model, job)) || run<Source, 1, false>(context, model, job);
+    bool const many = job.batch > std::int64_t{64} * device_limits(context.device()).multiprocessors;
+    if (packed.minus != nullptr)
+        return (many && run<Source, 2, true>(context, model, job, packed)) || run<Source, 1, true>(context, model, job, packed);
+    return (many && run<Source, 2, false>(context, model, job, packed)) || run<Source, 1, false>(context, model, job, packed);
 }
 
 }  // namespace
 
-bool relax_tile(Context const& context, DeviceModel const& model, DeviceJob const& given) {
-    bool const serves = model.limits != nullptr && given.update == Update::synchronous && given.threshold == nullptr &&
-                        given.max_sweeps > 0 && given.batch <= (std::int64_t{1} << 30);
-    if (!serves) return false;
-    if (given.batch == 0) return true;
-
-    DeviceJob job = given;
-    Buffer<std::uint32_t> clamp_bits;
-    if (job.clamp != nullptr) {
-        MatrixView<std::int8_t const> const clamp(reinterpret_cast<std::int8_t const*>(job.clamp), job.clamp_stride == 0 ? 1 : job.batch,
-                                                  model.neurons);
-        clamp_bits = Buffer<std::uint32_t>(context, clamp.rows * model.neuron_words);
-        pack_rows(context, clamp, Bit::nonzero, clamp_bits.data());
-        job.clamp_bits = clamp_bits.data();
-    }
-    bool const zeros = job.tie == Tie::zero || has_zeros(context, job.states, job.batch * model.neurons);
-    if (model.kind == Kind::hebbian) return run<Factored>(context, model, job, zeros);
+bool relax_tile(Context const& context, DeviceModel const& model, DeviceJob const& job, PackedStates const& packed) {
+    if (model.kind == Kind::hebbian) return run<Factored>(context, model, job, packed);
     switch (model.weight_type) {
         case WeightType::u8:
-            return run<Dense<std::uint8_t>>(context, model, job, zeros);
+            return run<Dense<std::uint8_t>>(context, model, job, packed);
         case WeightType::s8:
-            return run<Dense<std::int8_t>>(context, model, job, zeros);
+            return run<Dense<std::int8_t>>(context, model, job, packed);
         default:
-            return run<Dense<std::int16_t>>(context, model, job, zeros);
+            return run<Dense<std::int16_t>>(context, model, job, packed);
     }
 }
 

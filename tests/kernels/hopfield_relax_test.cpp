@@ -71,9 +71,9 @@ TEST_P(HopfieldRelaxKernel, FollowsTheDefinitionForEveryOddNumberOfStates) {
 
 TEST_P(HopfieldRelaxKernel, SplitsTheBatchWhereMemoryIsShort) {
     Random random(seed() + 4);
-    Model const model = random_model(kind(), 40, 4, random);
-    OwnedJob const job = random_job(model, 1000, update(), random);
-    simt::Scope const small({.memory_bytes = 60'000});
+    Model const model = random_model(kind(), 20, 4, random);
+    OwnedJob const job = random_job(model, 150, update(), random);
+    simt::Scope const small({.memory_bytes = 12'000});
     expect_relaxes_as_defined(model, job);
 }
 
