@@ -20,5 +20,7 @@ target_compile_options(ca3_build INTERFACE
 if(CA3_SANITIZE)
   target_compile_options(ca3_build INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${CA3_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all>)
   target_link_options(ca3_build INTERFACE -fsanitize=${CA3_SANITIZE})
+  # GCC's flow analysis loses its way in instrumented code.
+  target_compile_options(ca3_warnings INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized>)
   add_compile_definitions(CA3_SANITIZED=1)
 endif()
