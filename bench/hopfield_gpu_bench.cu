@@ -40,10 +40,7 @@ public:
         : context_(context),
           prepared_(cuda::prepare(
               context,
-              build_model(
-                  context,
-                  {.options = {.form = form}, .neurons = work.d, .patterns = work.P, .pattern = work.pattern, .weights = {}, .bias = {}})
-                  .model)),
+              build_model(context, {.options = {.form = form}, .neurons = work.d, .patterns = work.P, .pattern = work.pattern}).model)),
           cues_(context, work.B * work.d),
           states_(context, work.B * work.d),
           status_(context, work.B),
