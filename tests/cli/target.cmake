@@ -1,0 +1,6 @@
+if(TARGET ca3_cli)
+  add_dependencies(cli_test ca3_cli)
+  target_compile_definitions(cli_test PRIVATE CA3_PROGRAM="$<TARGET_FILE:ca3_cli>")
+else()
+  target_compile_definitions(cli_test PRIVATE CA3_PROGRAM="")
+endif()
