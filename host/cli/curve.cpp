@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cmath>
@@ -36,11 +37,12 @@ std::string quoted(std::string const& text) {
 }
 
 std::string style_text(Series const& s, std::size_t i) {
-    // Wong's palette: told apart by colour-blind readers too.
-    static constexpr std::array<char const*, 8> colours{"#0072B2", "#D55E00", "#009E73", "#CC79A7",
-                                                        "#E69F00", "#56B4E9", "#000000", "#999999"};
+    // Wong's palette, told apart by colour-blind readers too, and two more.
+    static constexpr std::array<char const*, 10> colours{"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
+                                                         "#56B4E9", "#000000", "#999999", "#7A4B1F", "#6A3D9A"};
+    static constexpr std::array<int, 10> points{7, 5, 9, 11, 13, 4, 6, 8, 10, 12};
     std::string const colour = " lc rgb '" + std::string(colours[i % colours.size()]) + "'";
-    std::string const type = std::to_string(std::array{7, 5, 9, 11, 13, 4, 6, 8}[i % 8]);
+    std::string const type = std::to_string(points[i % points.size()]);
     switch (s.style) {
         case Series::Style::line:
             return "lines lw 2" + colour;
@@ -55,54 +57,75 @@ std::string style_text(Series const& s, std::size_t i) {
 }
 
 std::string range(std::optional<std::pair<double, double>> const& r) {
-    return r ? "[" + number(r->first) + ":" + number(r->second) + "]" : "[*:*]";
+    auto bound = [](double x) { return std::isnan(x) ? "*" : number(x); };
+    return r ? "[" + bound(r->first) + ":" + bound(r->second) + "]" : "[*:*]";
+}
+
+bool has_points(Series const& s) {
+    return std::any_of(s.y.begin(), s.y.end(), [](double y) { return std::isfinite(y); });
+}
+
+void add_data(std::ostream& out, std::string const& name, Series const& s) {
+    out << name << " << EOD\n";
+    for (std::size_t k = 0; k < s.x.size(); ++k) {
+        if (!std::isfinite(s.y[k])) {
+            out << '\n';  // a gap in the line
+            continue;
+        }
+        out << number(s.x[k]) << ' ' << number(s.y[k]);
+        if (!s.low.empty()) out << ' ' << number(s.low[k]) << ' ' << number(s.high[k]);
+        out << '\n';
+    }
+    out << "EOD\n";
+}
+
+/// Tics at whole numbers, a dozen at most.
+std::string whole_tics(Panel const& p) {
+    double low = 0.0, high = 0.0;
+    for (auto const& s : p.series) {
+        for (double const x : s.x) low = std::min(low, x), high = std::max(high, x);
+    }
+    return number(std::max(1.0, std::ceil((high - low) / 12.0)));
+}
+
+/// Text is taken literally everywhere (noenhanced); only the tics of a logarithmic axis use gnuplot's markup.
+void add_axes(std::ostream& out, Panel const& p) {
+    out << "set title " << quoted(p.title) << " noenhanced\nset xlabel " << quoted(p.x_label) << " noenhanced\nset ylabel "
+        << quoted(p.y_label) << " noenhanced\nset xrange " << range(p.x_range) << "\nset yrange " << range(p.y_range) << "\nset key "
+        << p.key << " noenhanced\nunset arrow\nunset label\nset xtics " << (p.whole_x ? whole_tics(p) : "autofreq") << '\n'
+        << (p.log_y ? "set logscale y\nset format y '10^{%T}'\n" : "unset logscale y\nset format y '%g'\n");
+    for (auto const& [x, text] : p.marks) {
+        out << "set arrow from " << number(x) << ", graph 0 to " << number(x) << ", graph 1 nohead lw 1.5 dt 3 lc rgb '#666666'\n"
+            << "set label " << quoted(text) << " noenhanced at " << number(x)
+            << ", graph 0.5 offset 0.8,0 rotate by 90 center tc rgb '#666666'\n";
+    }
 }
 
 void add_panel(std::ostream& out, Panel const& p, std::size_t number_of_panel) {
     std::string const block = "$p" + std::to_string(number_of_panel) + "_";
+    for (std::size_t i = 0; i < p.series.size(); ++i) add_data(out, block + std::to_string(i), p.series[i]);
+    add_axes(out, p);
+    std::string plots;
     for (std::size_t i = 0; i < p.series.size(); ++i) {
         Series const& s = p.series[i];
-        out << block << i << " << EOD\n";
-        for (std::size_t k = 0; k < s.x.size(); ++k) {
-            if (!std::isfinite(s.y[k])) {
-                out << '\n';  // a gap in the line
-                continue;
-            }
-            out << number(s.x[k]) << ' ' << number(s.y[k]);
-            if (!s.low.empty()) out << ' ' << number(s.low[k]) << ' ' << number(s.high[k]);
-            out << '\n';
+        if (!has_points(s)) continue;
+        std::string const data = (plots.empty() ? "" : ", ") + block + std::to_string(i), style = style_text(s, s.colour.value_or(i));
+        if (!s.low.empty()) {
+            plots += data + " using 1:3:4 with filledcurves fs transparent solid 0.15 noborder" + style.substr(style.find(" lc rgb")) +
+                     " notitle";
+            plots += ", " + block + std::to_string(i);
+        } else {
+            plots += data;
         }
-        out << "EOD\n";
+        plots += " using 1:2 with " + style + " title " + quoted(s.name);
     }
-    out << "set title " << quoted(p.title) << "\nset xlabel " << quoted(p.x_label) << "\nset ylabel " << quoted(p.y_label)
-        << "\nset xrange " << range(p.x_range) << "\nset yrange " << range(p.y_range) << "\nset key " << p.key
-        << "\nunset arrow\nunset label\n"
-        << (p.log_y ? "set logscale y\nset format y '10^{%T}'\n" : "unset logscale y\nset format y '%g'\n");
-    for (auto const& [x, text] : p.marks) {
-        out << "set arrow from " << number(x) << ", graph 0 to " << number(x) << ", graph 1 nohead lw 1.5 dt 3 lc rgb '#666666'\n"
-            << "set label " << quoted(text) << " at " << number(x) << ", graph 0.5 offset 0.8,0 rotate by 90 center tc rgb '#666666'\n";
-    }
-    out << "plot ";
-    bool first = true;
-    for (std::size_t i = 0; i < p.series.size(); ++i) {
-        std::string const data = block + std::to_string(i);
-        if (!p.series[i].low.empty()) {
-            std::string style = style_text(p.series[i], i);
-            out << (first ? "" : ", ") << data << " using 1:3:4 with filledcurves fs transparent solid 0.15 noborder"
-                << style.substr(style.find(" lc rgb")) << " notitle";
-            first = false;
-        }
-        out << (first ? "" : ", ") << data << " using 1:2 with " << style_text(p.series[i], i) << " title " << quoted(p.series[i].name);
-        first = false;
-    }
-    out << '\n';
+    out << (plots.empty() ? "set xrange [0:1]\nset yrange [0:1]\nplot NaN notitle" : "plot " + plots) << '\n';
 }
 
 std::string script(std::string const& target, std::vector<Panel> const& panels) {
     std::ostringstream out;
     out << "set terminal pngcairo size " << 760 * panels.size() << ",520 font 'DejaVu Sans,12' background rgb 'white'\n"
-        << "set output " << quoted(target) << "\nset grid lc rgb '#DDDDDD'\nset border 3\nset tics nomirror out\n"
-        << "set termoption noenhanced\n";
+        << "set output " << quoted(target) << "\nset grid lt 1 lw 1 lc rgb '#E4E4E4'\nset border 3\nset tics nomirror out\n";
     if (panels.size() > 1) out << "set multiplot layout 1," << panels.size() << '\n';
     for (std::size_t i = 0; i < panels.size(); ++i) add_panel(out, panels[i], i);
     if (panels.size() > 1) out << "unset multiplot\n";

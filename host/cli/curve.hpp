@@ -18,6 +18,7 @@ struct Series {
     std::vector<double> low{};  ///< with `high`: a band around the curve; or empty
     std::vector<double> high{};
     Style style = Style::line_with_points;
+    std::optional<std::size_t> colour{};  ///< that of the curve with this number; empty: its own
 };
 
 struct Panel {
@@ -25,9 +26,10 @@ struct Panel {
     std::string x_label;
     std::string y_label;
     std::vector<Series> series{};
-    std::optional<std::pair<double, double>> x_range{};
+    std::optional<std::pair<double, double>> x_range{};  ///< NaN: as the data ask for
     std::optional<std::pair<double, double>> y_range{};
     bool log_y = false;
+    bool whole_x = false;                                 ///< x counts something: tics at whole numbers only
     std::string key = "top left";                         ///< gnuplot's words for where the legend goes
     std::vector<std::pair<double, std::string>> marks{};  ///< vertical lines with a label
 };

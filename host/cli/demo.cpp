@@ -102,7 +102,7 @@ void run(Options const& options, std::int64_t per_digit) {
     json["H6"] = run_restore(environment, {});
     json["H7"] = run_toy(environment, {.trials = 200});
     json["H8"] = run_letters(environment, {.trials = 200});
-    json["H9"] = run_overlaps(environment, {.cues = 50, .time = 5.0});
+    json["H9"] = run_overlaps(environment, {.cues = 50});
     write_json(options, json);
     std::chrono::duration<double> const seconds = std::chrono::steady_clock::now() - begin;
     if (options.prints_text())

@@ -76,7 +76,7 @@ nlohmann::json run_letters(Environment const&, LettersOptions const&);
 struct OverlapsOptions {
     std::vector<int> digits{0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
     bool letters = false;
-    double noise = 0.3;
+    double noise = 0.4;
     std::int64_t cues = 200;
     std::int64_t sweeps = 20;
     double kappa = 1.0;

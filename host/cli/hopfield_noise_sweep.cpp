@@ -48,6 +48,52 @@ double flat_until(Series const& s) {
     return p;
 }
 
+struct Curves {
+    Curve stored, others;
+};
+
+Curves sweep(Environment const& environment, Dataset const& digits, NoiseSweepOptions const& o) {
+    auto const& options = environment.options;
+    Errors stored(static_cast<std::size_t>(o.levels)), others = stored;
+    Progress progress(options.prints_text(), "noise-sweep", 2 * o.sets * o.levels);
+    for (std::int64_t set = 0; set < o.sets; ++set) {
+        auto const draw = static_cast<std::uint32_t>(2 * set);
+        SignArray const train = sample(digits.train, o.digits.images, options.seed, draw).signs;
+        SignArray const test = sample(digits.test, o.digits.images, options.seed, draw + 1).signs;
+        hopfield::Memory memory(environment.context, o.rule.memory_options());
+        memory.store(train.view());
+        measure(memory, train, o, options.seed, draw, stored, progress);
+        measure(memory, test, o, options.seed, draw + 1, others, progress);
+    }
+    return {curve("stored images", stored), curve("other images (test)", others)};
+}
+
+/// H5 beside H4: the same images and the same noise with the outer-product rule.
+std::vector<Series> compare_with_hebbian(Environment const& environment, Dataset const& digits, NoiseSweepOptions o, Curves const& own,
+                                         Table& claims) {
+    if (o.rule.rule == hopfield::Rule::hebbian) return {};
+    o.rule = {};
+    Curves hebbian = sweep(environment, digits, o);
+    auto claim = [&](std::string const& what, Curve const& now, Curve const& before) {
+        double const x = now.series.y.front(), y = before.series.y.front();
+        claims.add({"error at p = " + fixed(now.series.x.front(), 2) + " against hebbian, " + what, "larger",
+                    std::string(x > y   ? "larger"
+                                : x < y ? "smaller"
+                                        : "equal") +
+                        ", " + fixed(x, 3) + " against " + fixed(y, 3)});
+    };
+    claim("stored images", own.stored, hebbian.stored);
+    claim("other images", own.others, hebbian.others);
+    hebbian.stored.series.colour = 0;
+    hebbian.others.series.colour = 1;
+    for (auto* curve : {&hebbian.stored, &hebbian.others}) {
+        curve->series.name += ", hebbian";
+        curve->series.style = Series::Style::dashed;
+        curve->series.low.clear(), curve->series.high.clear();
+    }
+    return {hebbian.stored.series, hebbian.others.series};
+}
+
 }  // namespace
 
 nlohmann::json run_noise_sweep(Environment const& environment, NoiseSweepOptions const& o) {
@@ -58,20 +104,8 @@ nlohmann::json run_noise_sweep(Environment const& environment, NoiseSweepOptions
     Report report(environment, name, o.rule.rule == hopfield::Rule::pseudo_inverse ? "H4/H5" : "H4",
                   "Recall from noisy images: " + n + " stored, exactly floor(d p) pixels flipped, " + steps,
                   digits.name + " " + join(o.digits.digits));
-    Errors stored(static_cast<std::size_t>(o.levels)), others = stored;
-    {
-        Progress progress(options.prints_text(), "noise-sweep", 2 * o.sets * o.levels);
-        for (std::int64_t set = 0; set < o.sets; ++set) {
-            auto const draw = static_cast<std::uint32_t>(2 * set);
-            SignArray const train = sample(digits.train, o.digits.images, options.seed, draw).signs;
-            SignArray const test = sample(digits.test, o.digits.images, options.seed, draw + 1).signs;
-            hopfield::Memory memory(environment.context, o.rule.memory_options());
-            memory.store(train.view());
-            measure(memory, train, o, options.seed, draw, stored, progress);
-            measure(memory, test, o, options.seed, draw + 1, others, progress);
-        }
-    }
-    Curve const a = curve("stored images", stored), b = curve("other images (test)", others);
+    Curves const own = sweep(environment, digits, o);
+    auto const &a = own.stored, &b = own.others;
 
     Table table{.columns = {"p", "stored MSE", "sd", "test MSE", "sd"}};
     for (std::size_t i = 0; i < a.series.x.size(); ++i) {
@@ -81,10 +115,12 @@ nlohmann::json run_noise_sweep(Environment const& environment, NoiseSweepOptions
     }
     report.line("rule: " + o.rule.describe());
     report.table("mse", "MSE to the clean image, mean of " + std::to_string(o.sets) + " sets", table);
-    Table claims{.columns = {"flat up to p =", "published", "measured"}};
-    claims.add({"stored images", "about 0.3", Cell(flat_until(a.series), 2)});
-    claims.add({"other images", "about 0.3", Cell(flat_until(b.series), 2)});
-    report.table("claims", "Where a tenth of the whole rise is reached", claims);
+    Table claims{.columns = {"", "published", "measured"}};
+    claims.add({"flat up to p =, stored images", "about 0.3", Cell(flat_until(a.series), 2)});
+    claims.add({"flat up to p =, other images", "about 0.3", Cell(flat_until(b.series), 2)});
+    std::vector<Series> series{a.series, b.series};
+    for (auto const& s : compare_with_hebbian(environment, digits, o, own, claims)) series.push_back(s);
+    report.table("claims", "Flat: up to a tenth of the whole rise", claims);
     report.result("rule", o.rule.describe());
     report.result("p", a.series.x);
     report.result("stored_mse", a.series.y);
@@ -93,8 +129,9 @@ nlohmann::json run_noise_sweep(Environment const& environment, NoiseSweepOptions
     report.figure(name, {Panel{.title = n + " images stored, " + steps + ", " + o.rule.describe(),
                                .x_label = "share of pixels flipped, p",
                                .y_label = "MSE to the clean image (pixels are +-1)",
-                               .series = {a.series, b.series},
+                               .series = series,
                                .x_range = {{0.0, 0.5}},
+                               .y_range = {{0.0, std::nan("")}},
                                .key = "top left"}});
     return report.finish();
 }

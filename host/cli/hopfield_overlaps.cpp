@@ -48,6 +48,7 @@ EnergyChanges energy_changes(hopfield::Recall const& recall) {
     EnergyChanges out;
     for (std::size_t t = 1; t < recall.trace.size(); ++t) {
         for (std::size_t b = 0; b < recall.trace[t].energy.size(); ++b) {
+            if (static_cast<std::int64_t>(t) > recall.results[b].sweeps) continue;  // it had stopped
             double const before = recall.trace[t - 1].energy[b], after = recall.trace[t].energy[b];
             ++(after < before ? out.falls : after > before ? out.rises : out.stays);
         }
@@ -81,12 +82,20 @@ Table overlap_table(hopfield::Recall const& recall, Patterns const& patterns, st
     return table;
 }
 
-void add_continuous(Report& report, Memory const& memory, Patterns const& patterns, SignArray const& cues, OverlapsOptions const& o,
-                    Panel& panel) {
+void add_continuous(Report& report, Memory const& memory, Patterns const& patterns, SignArray const& cues, OverlapsOptions const& o) {
+    using hopfield::Rule;
+    if (o.rule.rule == Rule::dense_associative || o.rule.rule == Rule::exponential) {
+        report.line("Continuous dynamics dx/dt = kappa (W x + b) are left out: this rule has no weights W");
+        return;
+    }
     Trajectory const path = integrate(memory, patterns.signs, cues, {.kappa = o.kappa, .dt = o.dt, .time = o.time});
     Table table{.columns = {"time"}};
     table.columns.insert(table.columns.end(), patterns.names.begin(), patterns.names.end());
-    panel.series = overlap_series(patterns);
+    Panel panel{.title = "Continuous dynamics, dx/dt = kappa (W x + b), |x| <= 1",
+                .x_label = "time (largest eigenvalue of W = 1, kappa = " + fixed(o.kappa, 2) + ")",
+                .y_label = "overlap per neuron, x . pattern / d",
+                .series = overlap_series(patterns),
+                .key = "outside right title 'pattern'"};
     std::size_t const every = std::max<std::size_t>(1, path.time.size() / 10);
     for (std::size_t t = 0; t < path.time.size(); ++t) {
         std::vector<Cell> row{Cell(path.time[t], 2)};
@@ -104,6 +113,7 @@ void add_continuous(Report& report, Memory const& memory, Patterns const& patter
     report.result("continuous_errors", path.final_errors);
     report.line("signs of the final x: " + std::to_string(path.final_errors) + " of " + std::to_string(patterns.signs.cols) +
                 " differ from pattern " + patterns.names[0]);
+    report.figure("overlaps-continuous", {panel});
 }
 
 }  // namespace
@@ -130,16 +140,11 @@ nlohmann::json run_overlaps(Environment const& environment, OverlapsOptions cons
                           .x_label = "sweep",
                           .y_label = "overlap per neuron",
                           .series = series,
-                          .y_range = {{-1.05, 1.05}},
+                          .whole_x = true,
                           .key = "outside right title 'pattern'"});
     }
-    panels.push_back({.title = "Overlaps, continuous: dx/dt = kappa (W x + b)",
-                      .x_label = "time x kappa",
-                      .y_label = "overlap per neuron",
-                      .y_range = {{-1.05, 1.05}},
-                      .key = "outside right title 'pattern'"});
-    add_continuous(report, memory, patterns, first, o, panels.back());
     report.figure("overlaps", panels);
+    add_continuous(report, memory, patterns, first, o);
 
     SignArray cues = random_signs(o.cues, d, options.seed, 0);
     for (std::int64_t b = 0; b < o.cues; b += 2) {  // half of them random, half noisy patterns
@@ -155,7 +160,8 @@ nlohmann::json run_overlaps(Environment const& environment, OverlapsOptions cons
         auto const c = energy_changes(recall);
         table.add({name, c.falls, c.stays, c.rises, c.two_cycles, update == Update::asynchronous ? "never rises" : "-"});
         report.result(name, {{"falls", c.falls}, {"stays", c.stays}, {"rises", c.rises}, {"two_cycles", c.two_cycles}});
-        Panel panel{.title = std::string("Energy of 12 cues, ") + name, .x_label = "sweep", .y_label = "energy", .key = "off"};
+        Panel panel{
+            .title = std::string("Energy of 12 cues, ") + name, .x_label = "sweep", .y_label = "energy", .whole_x = true, .key = "off"};
         for (std::size_t b = 0; b < std::min<std::size_t>(12, static_cast<std::size_t>(o.cues)); ++b) {
             Series s{.name = std::to_string(b)};
             for (auto const& point : recall.trace) s.x.push_back(static_cast<double>(point.sweep)), s.y.push_back(point.energy[b]);

@@ -126,6 +126,7 @@ nlohmann::json run_toy(Environment const& environment, ToyOptions const& o) {
                                        .y_label = "share of cues recalled exactly",
                                        .series = {share},
                                        .y_range = {{-0.03, 1.03}},
+                                       .whole_x = true,
                                        .key = "top right"}});
     return report.finish();
 }

@@ -15,7 +15,8 @@ constexpr Colour plus{20, 20, 20}, minus{255, 255, 255}, unknown{168, 200, 236},
 constexpr int margin = 20, gap = 14, text_scale = 2, line = (font::height + 2) * text_scale, swatch = 16;
 
 struct Layout {
-    std::int64_t label_width = 0, cell_width = 0, cell_height = 0, header_height = 0, caption_height = 0, legend_height = 0;
+    std::int64_t label_width = 0, cell_width = 0, header_height = 0, legend_height = 0;
+    std::vector<std::int64_t> row_heights;  ///< tile and caption
     std::vector<std::vector<std::string>> headers;
     std::int64_t top = 0, width = 0, height = 0;
 };
@@ -23,15 +24,17 @@ struct Layout {
 Layout layout(ImageGrid const& grid) {
     Layout l;
     std::size_t columns = grid.columns.size();
-    std::int64_t tile_height = 0;
     for (auto const& label : grid.row_labels) l.label_width = std::max(l.label_width, text_width(label, text_scale));
     for (auto const& row : grid.rows) {
         columns = std::max(columns, row.size());
+        std::int64_t tile_height = 0, caption_height = 0;
         for (auto const& tile : row) {
             l.cell_width = std::max({l.cell_width, tile.width * grid.scale + 2, text_width(tile.caption, text_scale)});
             tile_height = std::max(tile_height, tile.height * grid.scale + 2);
-            if (!tile.caption.empty()) l.caption_height = line;
+            if (!tile.caption.empty()) caption_height = line + 4;
         }
+        l.row_heights.push_back(tile_height + caption_height);
+        l.height += l.row_heights.back() + gap;
     }
     for (auto const& header : grid.columns) {
         l.headers.push_back(wrap(header, l.cell_width, text_scale));
@@ -39,14 +42,13 @@ Layout layout(ImageGrid const& grid) {
         l.header_height = std::max(l.header_height, static_cast<std::int64_t>(l.headers.back().size()) * line + 4);
     }
     if (l.label_width > 0) l.label_width += gap;
-    l.cell_height = tile_height + l.caption_height + 4;
     l.top = margin + (grid.title.empty() ? 0 : line + gap) + l.header_height;
     std::int64_t legend_width = 0;
     for (auto const& [colour, text] : grid.legend) legend_width += swatch + 8 + text_width(text, text_scale) + 2 * gap;
     if (!grid.legend.empty()) l.legend_height = line + gap;
     auto const cells = static_cast<std::int64_t>(columns) * (l.cell_width + gap) - gap;
     l.width = 2 * margin + std::max({l.label_width + cells, text_width(grid.title, text_scale), legend_width - 2 * gap});
-    l.height = l.top + static_cast<std::int64_t>(grid.rows.size()) * (l.cell_height + gap) - gap + l.legend_height + margin;
+    l.height += l.top + l.legend_height + margin - gap;
     return l;
 }
 
@@ -108,12 +110,13 @@ void write_png(std::filesystem::path const& path, ImageGrid const& grid) {
     }
     std::int64_t y = l.top;
     for (std::size_t r = 0; r < grid.rows.size(); ++r) {
-        std::int64_t const middle = y + (l.cell_height - l.caption_height - line) / 2;
+        std::int64_t const tile_height = grid.rows[r].empty() ? l.row_heights[r] : grid.rows[r][0].height * grid.scale;
+        std::int64_t const middle = y + (tile_height - font::baseline * text_scale) / 2;
         if (r < grid.row_labels.size()) canvas.text(margin, middle, grid.row_labels[r], text_scale, text_colour);
         for (std::size_t c = 0; c < grid.rows[r].size(); ++c)
             draw(canvas, grid.rows[r][c], margin + l.label_width + static_cast<std::int64_t>(c) * (l.cell_width + gap), y, l.cell_width,
                  grid.scale);
-        y += l.cell_height + gap;
+        y += l.row_heights[r] + gap;
     }
     std::int64_t x = margin;
     for (auto const& [colour, text] : grid.legend) {
