@@ -18,7 +18,7 @@ SignArray toy_patterns() {
     return x;
 }
 
-/// The course's network W = X^T X / 4 - I with field W x - b, b the column mean. The library keeps 4 W, so the bias is -4 b = -(column
+/// The published network W = X^T X / 4 - I with field W x - b, b the column mean. The library keeps 4 W, so the bias is -4 b = -(column
 /// sum).
 hopfield::Memory toy_memory(Context const& context, SignArray const& x) {
     hopfield::Memory memory(context);

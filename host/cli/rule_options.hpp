@@ -14,7 +14,7 @@ namespace ca3::cli {
 [[nodiscard]] std::vector<std::pair<std::string, hopfield::Rule>> const& rule_words();
 [[nodiscard]] std::string rule_word(hopfield::Rule);
 
-/// How an experiment stores: the course's outer-product rule, or another in its place (H5: --rule pseudo-inverse --ridge 0.01).
+/// How an experiment stores: the outer-product rule of the protocols, or another in its place (H5: --rule pseudo-inverse --ridge 0.01).
 struct RuleChoice {
     hopfield::Rule rule = hopfield::Rule::hebbian;
     double ridge = 0.01;
