@@ -37,12 +37,15 @@ struct DeviceModel {
     double const* bias = nullptr;  ///< or null
     std::int64_t field_limit = 0;
 
-    /// The operands that relax_tile streams, in the order in which lanes hold them (fragments.cu); null where it does not serve.
-    uint4 const* overlap_fragments = nullptr;    ///< factored: pattern bits along the neurons
-    std::int32_t const* pattern_ones = nullptr;  ///< factored: elements +1 of each pattern
-    uint2 const* field_fragments = nullptr;      ///< factored: pattern bits along the patterns
-    uint4 const* weight_fragments = nullptr;     ///< dense: bytes of W
-    int2 const* limits = nullptr;                ///< tau_i and D_i, tau cut to what no field reaches; zeros up to a multiple of 64
+    /// The operands that relax_tile and relax_warpgroup stream, in the order in which lanes hold them (fragments.cu); null where it does
+    /// not serve.
+    uint4 const* overlap_fragments = nullptr;     ///< factored: pattern bits along the neurons
+    std::int32_t const* pattern_ones = nullptr;   ///< factored: elements +1 of each pattern
+    uint2 const* field_fragments = nullptr;       ///< factored: pattern bits along the patterns
+    uint4 const* weight_fragments = nullptr;      ///< dense: bytes of W
+    uint4 const* overlap_blocks = nullptr;        ///< as overlap_fragments, for relax_warpgroup
+    std::uint32_t const* field_blocks = nullptr;  ///< as field_fragments, for relax_warpgroup
+    int2 const* limits = nullptr;                 ///< tau_i and D_i, tau cut to what no field reaches; zeros up to a multiple of 64
 };
 
 struct DeviceJob {

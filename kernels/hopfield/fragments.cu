@@ -55,6 +55,38 @@ __global__ void __launch_bounds__(threads) field_fragments_kernel(std::uint32_t 
     });
 }
 
+__global__ void __launch_bounds__(threads)
+    overlap_blocks_kernel(std::uint32_t const* rows, std::int64_t patterns, std::int64_t neuron_words, std::int64_t steps,
+                          std::int64_t count, uint4* out) {
+    for_each_index(count, [&](std::int64_t n) {
+        int const lane = static_cast<int>(n % 32), warp = static_cast<int>(n / 32 % 4);
+        std::int64_t const step = n / 128 % steps, mu = n / 128 / steps * 64 + warp * 16 + lane / 4;
+        auto const word = [&](std::int64_t row, std::int64_t w) {
+            return row < patterns && w < neuron_words ? rows[row * neuron_words + w] : 0u;
+        };
+        std::int64_t const first = step * 8 + lane % 4;
+        out[n] = make_uint4(word(mu, first), word(mu + 8, first), word(mu, first + 4), word(mu + 8, first + 4));
+    });
+}
+
+__global__ void __launch_bounds__(threads) field_blocks_kernel(std::uint32_t const* columns, std::int64_t patterns, std::int64_t neurons,
+                                                               std::int64_t pairs, std::int64_t count, std::uint32_t* out) {
+    for_each_index(count, [&](std::int64_t n) {
+        int const lane = static_cast<int>(n % 32), warp = static_cast<int>(n / 32 % 4);
+        std::int64_t const pair = n / 128 % pairs, first = n / 128 / pairs * 64 + warp * 16 + lane / 4;
+        std::uint32_t word = 0;
+        for (int step = 0; step < 2; ++step) {
+            for (int r = 0; r < 4; ++r) {
+                std::int64_t const i = first + r % 2 * 8, w = pair * 2 + step;
+                if (i >= neurons || w * 32 >= patterns) continue;
+                std::uint32_t const bits = columns[w * neurons + i] >> (r / 2 * 16 + lane % 4 * 4);
+                for (int byte = 0; byte < 4; ++byte) word |= (bits >> byte & 1u) << (8 * byte + 4 * step + r);
+            }
+        }
+        out[n] = word;
+    });
+}
+
 template <class Weight>
 __global__ void __launch_bounds__(threads)
     weight_fragments_kernel(Weight const* weights, std::int64_t neurons, std::int64_t steps, std::int64_t count, uint4* out) {
@@ -107,6 +139,20 @@ Buffer<uint2> make_field_fragments(Context const& context, std::uint32_t const* 
     std::int64_t const steps = (patterns + 31) / 32;
     Buffer<uint2> out(context, (neurons + 63) / 64 * steps * 32);
     launch(field_fragments_kernel, config_for(context, out.size()), columns, patterns, neurons, steps, out.size(), out.data());
+    return out;
+}
+
+Buffer<uint4> make_overlap_blocks(Context const& context, std::uint32_t const* rows, std::int64_t patterns, std::int64_t neurons) {
+    std::int64_t const steps = (neurons + 255) / 256;
+    Buffer<uint4> out(context, (patterns + 63) / 64 * steps * 128);
+    launch(overlap_blocks_kernel, config_for(context, out.size()), rows, patterns, (neurons + 31) / 32, steps, out.size(), out.data());
+    return out;
+}
+
+Buffer<std::uint32_t> make_field_blocks(Context const& context, std::uint32_t const* columns, std::int64_t patterns, std::int64_t neurons) {
+    std::int64_t const pairs = (patterns + 63) / 64;
+    Buffer<std::uint32_t> out(context, (neurons + 63) / 64 * pairs * 128);
+    launch(field_blocks_kernel, config_for(context, out.size()), columns, patterns, neurons, pairs, out.size(), out.data());
     return out;
 }
 

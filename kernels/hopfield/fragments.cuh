@@ -22,6 +22,15 @@ namespace ca3::hopfield::cuda {
 [[nodiscard]] Buffer<uint2> make_field_fragments(Context const& context, std::uint32_t const* columns, std::int64_t patterns,
                                                  std::int64_t neurons);
 
+/// For warpgroup products, thread = threadIdx.x % 128: [pattern / 64][neuron / 256][thread], a[0 ... 3] with m = pattern, k = neuron.
+[[nodiscard]] Buffer<uint4> make_overlap_blocks(Context const& context, std::uint32_t const* rows, std::int64_t patterns,
+                                                std::int64_t neurons);
+
+/// [neuron / 64][pattern / 64][thread]: bits of two steps of 32 patterns, m = neuron, k = pattern. (word >> (4 * step + n)) & 0x01010101 is
+/// a[n].
+[[nodiscard]] Buffer<std::uint32_t> make_field_blocks(Context const& context, std::uint32_t const* columns, std::int64_t patterns,
+                                                      std::int64_t neurons);
+
 /// [limb][neuron i / 64][neuron j / 32][tile / 2][lane]: b[0], b[1] of two tiles of 8 neurons i, for m16n8k32 with n = i, k = j.
 /// Limb l is byte l of the weight.
 [[nodiscard]] Buffer<uint4> make_weight_fragments(Context const& context, WeightType type, void const* weights, std::int64_t neurons);

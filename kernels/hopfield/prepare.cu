@@ -1,3 +1,4 @@
+#include "kernels/common/device.cuh"
 #include "kernels/hopfield/fragments.cuh"
 #include "kernels/hopfield/prepared.cuh"
 
@@ -71,6 +72,13 @@ void make_fragments(Context const& context, Model const& model, PreparedOnDevice
         out.overlap_fragments = make_overlap_fragments(context, view.rows, view.patterns, view.neurons);
         out.field_fragments = make_field_fragments(context, view.columns, view.patterns, view.neurons);
         out.pattern_ones = count_ones(context, view.rows, view.patterns, view.neurons);
+        if (auto const device = device_limits(context.device());
+            device.compute_major == 9 && device.compute_minor == 0 && view.patterns > 0) {
+            out.overlap_blocks = make_overlap_blocks(context, view.rows, view.patterns, view.neurons);
+            out.field_blocks = make_field_blocks(context, view.columns, view.patterns, view.neurons);
+            view.overlap_blocks = out.overlap_blocks.data();
+            view.field_blocks = out.field_blocks.data();
+        }
         view.overlap_fragments = out.overlap_fragments.data();
         view.field_fragments = out.field_fragments.data();
         view.pattern_ones = out.pattern_ones.data();

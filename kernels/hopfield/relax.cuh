@@ -7,8 +7,8 @@
 /// The relaxations that relax() chooses from. Each runs on the context's stream.
 namespace ca3::hopfield::cuda {
 
-/// automatic: the best that serves; single: relax_single. The result is the same.
-enum class Path { automatic, single };
+/// automatic: the best that serves; tile: relax_tile before others; single: relax_single. The result is the same.
+enum class Path { automatic, tile, single };
 
 /// One state per block; every model and job. (relax_single.cu)
 void relax_single(Context const& context, DeviceModel const& model, DeviceJob const& job);
@@ -24,5 +24,8 @@ void relax_single(Context const& context, DeviceModel const& model, DeviceJob co
 
 /// relax() of host/hopfield/backend.hpp on a chosen path. (relax.cu)
 void relax_by(Path path, Context const& context, Prepared& prepared, Job const& job);
+
+/// The same for Hebbian memories and states without zeros on GPUs of compute capability 9.0, 128 states, wgmma. (relax_warpgroup.cu)
+[[nodiscard]] bool relax_warpgroup(Context const& context, DeviceModel const& model, DeviceJob const& job, PackedStates const& packed);
 
 }  // namespace ca3::hopfield::cuda

@@ -87,7 +87,7 @@ bool serves_packed(DeviceModel const& model, DeviceJob const& job) {
            job.batch > 0 && job.batch <= (std::int64_t{1} << 30);
 }
 
-bool relax_packed(Path, Context const& context, DeviceModel const& model, DeviceJob const& job) {
+bool relax_packed(Path path, Context const& context, DeviceModel const& model, DeviceJob const& job) {
     std::int64_t const d = model.neurons, words = (d + 127) / 128 * 4, count = job.batch * words;
     auto const launch_words = [&](auto kernel, auto... arguments) {
         std::int64_t const blocks = std::min<std::int64_t>((count + threads - 1) / threads, 1 << 16);
@@ -113,7 +113,8 @@ bool relax_packed(Path, Context const& context, DeviceModel const& model, Device
         packed.clamp = clamp.data();
         packed.clamp_stride = job.clamp_stride == 0 ? 0 : model.neuron_words;
     }
-    if (!relax_tile(context, model, job, packed)) return false;
+    bool const done = (path == Path::automatic && relax_warpgroup(context, model, job, packed)) || relax_tile(context, model, job, packed);
+    if (!done) return false;
     launch_words(unpack_states_kernel, plus.data(), packed.minus, d, count, words, job.states);
     return true;
 }

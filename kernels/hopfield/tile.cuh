@@ -69,9 +69,14 @@ public:
         : model(a_model), job(a_job), packed(states), layout(a_layout) {}
 
     /// Bits of the states now (sign 0: +1; sign 1: -1, with zeros only), or of those one sweep before.
-    [[nodiscard]] __device__ std::uint32_t* now(int row, int word, int sign = 0) const { return at(current_ + 2 * sign, row, word); }
-    [[nodiscard]] __device__ std::uint32_t* before(int row, int word, int sign = 0) const {
-        return at((current_ ^ 1) + 2 * sign, row, word);
+    template <class Word = std::uint32_t>
+    [[nodiscard]] __device__ Word* now(int row, int word, int sign = 0) const {
+        return reinterpret_cast<Word*>(plane(current_ + 2 * sign) + place(row, word * static_cast<int>(sizeof(Word)), layout.plane_pitch));
+    }
+    template <class Word = std::uint32_t>
+    [[nodiscard]] __device__ Word* before(int row, int word, int sign = 0) const {
+        return reinterpret_cast<Word*>(plane((current_ ^ 1) + 2 * sign) +
+                                       place(row, word * static_cast<int>(sizeof(Word)), layout.plane_pitch));
     }
     /// Byte `column` of a plane of coefficients.
     [[nodiscard]] __device__ unsigned char* limb(int number, int row, int column) const {
@@ -137,23 +142,27 @@ public:
         __syncthreads();
     }
 
-    /// The new bits of one word of a row; they go to where the state one sweep before was.
-    __device__ void store(int row, int word, std::uint32_t plus, std::uint32_t minus) const {
-        int const left = static_cast<int>(model.neurons) - word * 32;
-        std::uint32_t const inside = left >= 32 ? 0xFFFFFFFFu : left <= 0 ? 0u : (1u << left) - 1u;
+    /// The new bits of one word (uint32 or uint16) of a row; they go to where the state one sweep before was.
+    template <class Word>
+    __device__ void store(int row, int word, Word plus, Word minus) const {
+        constexpr int width = 8 * sizeof(Word);
+        int const left = static_cast<int>(model.neurons) - word * width;
+        if (left <= 0) return;
+        std::uint32_t const inside = left >= width ? static_cast<Word>(~0u) : (1u << left) - 1u;
         std::uint32_t held = 0;
-        if (packed.clamp != nullptr && records.state[row] >= 0 && left > 0)
-            held = packed.clamp[records.state[row] * packed.clamp_stride + word];
-        std::uint32_t const old_plus = *now(row, word);
-        plus = ((plus & ~held) | (old_plus & held)) & inside;
-        std::uint32_t changed = plus ^ old_plus, different = plus ^ *before(row, word);
-        *before(row, word) = plus;
+        if (packed.clamp != nullptr && records.state[row] >= 0) {
+            held = reinterpret_cast<Word const*>(packed.clamp + records.state[row] * packed.clamp_stride)[word];
+        }
+        std::uint32_t const was_plus = *now<Word>(row, word);
+        std::uint32_t const is_plus = ((plus & ~held) | (was_plus & held)) & inside;
+        std::uint32_t changed = is_plus ^ was_plus, different = is_plus ^ *before<Word>(row, word);
+        *before<Word>(row, word) = static_cast<Word>(is_plus);
         if constexpr (zeros) {
-            std::uint32_t const old_minus = *now(row, word, 1);
-            minus = ((minus & ~held) | (old_minus & held)) & inside;
-            changed |= minus ^ old_minus;
-            different |= minus ^ *before(row, word, 1);
-            *before(row, word, 1) = minus;
+            std::uint32_t const was_minus = *now<Word>(row, word, 1);
+            std::uint32_t const is_minus = ((minus & ~held) | (was_minus & held)) & inside;
+            changed |= is_minus ^ was_minus;
+            different |= is_minus ^ *before<Word>(row, word, 1);
+            *before<Word>(row, word, 1) = static_cast<Word>(is_minus);
         }
         if (changed != 0) atomicAdd(&records.changes[row], __popc(changed));
         if (different != 0) atomicAdd(&records.differences[row], 1);
@@ -181,10 +190,7 @@ private:
     [[nodiscard]] static __device__ int place(int row, int byte, int pitch) {
         return order == Order::by_row ? row * pitch + byte : byte / 16 * (16 * rows) + row * 16 + byte % 16;
     }
-    [[nodiscard]] __device__ std::uint32_t* at(int plane, int row, int word) const {
-        return reinterpret_cast<std::uint32_t*>(shared + layout.planes + plane * layout.plane_bytes +
-                                                place(row, word * 4, layout.plane_pitch));
-    }
+    [[nodiscard]] __device__ unsigned char* plane(int number) const { return shared + layout.planes + number * layout.plane_bytes; }
 
     [[nodiscard]] static __device__ int count_ones(uint4 bits) { return __popc(bits.x) + __popc(bits.y) + __popc(bits.z) + __popc(bits.w); }
 

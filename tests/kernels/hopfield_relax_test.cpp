@@ -23,18 +23,24 @@ void expect_relaxes_as_defined(Model const& model, OwnedJob const& given) {
     auto const definition = hopfield::reference::prepare(reference, model);
     hopfield::reference::relax(reference, model, *definition, expected.job);
 
-    auto const prepared = hopfield::cuda::prepare(cuda, model);
-    for (Path const path : {Path::automatic, Path::single}) {
-        SCOPED_TRACE(testing::Message() << "path " << static_cast<int>(path));
+    auto const expect_on = [&](Path path, char const* name) {
+        SCOPED_TRACE(name);
         OwnedJob actual(given);
+        auto const prepared = hopfield::cuda::prepare(cuda, model);
         hopfield::cuda::relax_by(path, cuda, *prepared, actual.job);
 
         EXPECT_TRUE(same_values(expected.states, actual.states));
         EXPECT_TRUE(same_values(expected.sweeps, actual.sweeps));
         EXPECT_TRUE(same_values(expected.flips, actual.flips));
         EXPECT_EQ(expected.status, actual.status);
-        if (given.job.update != Update::synchronous) break;  // both paths are the same
-    }
+    };
+    expect_on(Path::single, "single");
+    if (given.job.update != Update::synchronous) return;  // the other paths serve synchronous update alone
+    expect_on(Path::tile, "tile");
+    simt::Options hopper = simt::options();
+    hopper.compute_capability = 90;
+    simt::Scope const scope(hopper);
+    expect_on(Path::automatic, "automatic on sm_90");
 }
 
 class HopfieldRelaxKernel : public testing::TestWithParam<std::tuple<Kind, Update>> {
