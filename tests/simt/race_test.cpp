@@ -91,11 +91,11 @@ TEST(Race, AMissingBarrierGivesDifferentResults) {
 
 #endif
 
-__global__ void hand_over(int* flag, int* out) {
-    if (threadIdx.x == 0) {
+__global__ void hand_over(int* flag, int* out, unsigned from, unsigned to) {
+    if (threadIdx.x == to) {
         while (atomicAdd(flag, 0) == 0) __nanosleep(20);
         *out = atomicAdd(flag, 0);
-    } else if (threadIdx.x == 40) {
+    } else if (threadIdx.x == from) {
         atomicExch(flag, 9);
     }
 }
@@ -103,11 +103,21 @@ __global__ void hand_over(int* flag, int* out) {
 TEST(Race, AThreadThatSleepsLetsTheOthersRun) {
     for (auto const& options : test::thread_orders()) {
         simt::Scope const scope(options);
-        int flag = 0;
-        int out = 0;
-        launch(hand_over, {.block = 64}, &flag, &out);
-        EXPECT_EQ(out, 9);
+        for (unsigned const from : {1u, 2u, 40u}) {
+            for (unsigned const to : {0u, 3u, 63u}) {
+                int flag = 0;
+                int out = 0;
+                launch(hand_over, {.block = 64}, &flag, &out, from, to);
+                EXPECT_EQ(out, 9);
+            }
+        }
     }
+}
+
+TEST(Race, SleepingForWhatNeverComesIsAFault) {
+    int flag = 0;
+    int out = 0;
+    EXPECT_THROW(launch(hand_over, {.block = 64}, &flag, &out, 64u, 0u), simt::KernelFault);
 }
 
 }  // namespace

@@ -16,6 +16,11 @@
 namespace ca3::simt {
 
 struct Lane : Thread {
+    Lane() = default;
+    ~Lane() { destroy(fiber); }
+    Lane(Lane const&) = delete;
+    Lane& operator=(Lane const&) = delete;
+
     Fiber fiber;
     Collective operation{};
     unsigned mask = 0;         ///< of the collective that it waits in
@@ -30,6 +35,7 @@ struct Warp {
     unsigned existing = 0;
     unsigned alive = 0;
     unsigned ready = 0;
+    unsigned asleep = 0;  ///< ready again when no other lane of the warp is
     unsigned in_collective = 0;
     unsigned at_barrier = 0;
 };
@@ -44,6 +50,7 @@ struct BlockState {
     int threads = 0;
     int warp_count = 0;
     int alive = 0;
+    std::int64_t sleeps = 0;
 
     int at_barrier = 0;
     Barrier barrier_kind{};

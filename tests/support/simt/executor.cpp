@@ -18,6 +18,8 @@ bool preemptive = false;
 
 namespace {
 
+constexpr std::int64_t sleep_limit = 4'000'000;  // in a row, without a barrier or the end of a thread; about a second
+
 struct Cancelled {};  // unwinds the stack of a thread that will not go on
 
 Options in_force;
@@ -61,7 +63,7 @@ std::string text(uint3 const& index) {
 // ---- scheduling --------------------------------------------------------------------------------------------------------
 
 /// The lane of the warp that runs next; null: none is ready.
-Lane* pick(Warp& warp) {
+Lane* pick(Warp const& warp) {
     unsigned ready = warp.ready;
     if (ready == 0) return nullptr;
     int lane = std::countr_zero(ready);
@@ -82,7 +84,7 @@ void leave_for(Lane* next) {
     switch_fiber(lane.fiber, next != nullptr ? next->fiber : state.scheduler);
 }
 
-void leave(Warp& warp) {
+void leave(Warp const& warp) {
     bool const change_warp = preemptive && draw() % 4 == 0;
     leave_for(change_warp || state.error ? nullptr : pick(warp));
     if (state.cancelled) throw Cancelled{};
@@ -97,6 +99,7 @@ void release_barrier() {
     state.barrier_true = 0;
     state.at_barrier = 0;
     state.barrier_parity = !state.barrier_parity;
+    state.sleeps = 0;
     for (int w = 0; w < state.warp_count; ++w) {
         Warp& warp = state.warps[static_cast<std::size_t>(w)];
         warp.ready |= warp.at_barrier;
@@ -110,6 +113,7 @@ void end_thread(Lane& lane) {
     warp.alive &= ~bit;
     warp.ready &= ~bit;
     --state.alive;
+    state.sleeps = 0;
     if (state.cancelled || state.error) return;
     for (unsigned waiting = warp.in_collective; waiting != 0; waiting &= waiting - 1) {
         Lane const& other = *warp.lanes[std::countr_zero(waiting)];
@@ -178,7 +182,9 @@ void schedule() {
         }
         bool progress = false;
         for (auto w = order.begin(); w != last && !state.error; ++w) {
-            if (Lane* const lane = pick(state.warps[static_cast<std::size_t>(*w)])) {
+            Warp& warp = state.warps[static_cast<std::size_t>(*w)];
+            if (warp.ready == 0) std::swap(warp.ready, warp.asleep);
+            if (Lane* const lane = pick(warp)) {
                 progress = true;
                 resume(*lane);
             }
@@ -193,6 +199,7 @@ void prepare_block(Launch const& launch) {
     state.alive = state.threads;
     state.at_barrier = 0;
     state.barrier_true = 0;
+    state.sleeps = 0;
     for (int w = 0; w < state.warp_count; ++w) {
         int const rest = state.threads - 32 * w;
         unsigned const existing = rest >= 32 ? 0xFFFFFFFFu : (1u << rest) - 1u;
@@ -200,6 +207,7 @@ void prepare_block(Launch const& launch) {
                                                     .existing = existing,
                                                     .alive = existing,
                                                     .ready = existing,
+                                                    .asleep = 0,
                                                     .in_collective = 0,
                                                     .at_barrier = 0};
     }
@@ -331,6 +339,16 @@ void yield() {
     if (current == nullptr) return;
     leave_for(nullptr);  // stays ready
     if (state.cancelled) throw Cancelled{};
+}
+
+void sleep() {
+    if (current == nullptr) return;
+    if (++state.sleeps > sleep_limit) fault("waits in __nanosleep for what does not come");
+    Warp& warp = state.warps[current->warp];
+    unsigned const bit = 1u << current->lane;
+    warp.ready &= ~bit;
+    warp.asleep |= bit;
+    leave(warp);
 }
 
 unsigned barrier(Barrier kind, bool predicate) {

@@ -112,8 +112,9 @@ extern bool preemptive;  ///< Order::random is in force
 /// `bytes` at `pointer` lie in the static or dynamic shared memory of the running block.
 [[nodiscard]] bool is_shared(void const* pointer, std::size_t bytes);
 
-/// Lets other threads run.
+/// Lets other threads run: whichever the order names, perhaps the caller again; all others that can, before the caller goes on.
 void yield();
+void sleep();
 inline void preempt() {
     if (preemptive) yield();
 }

@@ -11,8 +11,10 @@
 #if defined(CA3_SIMT_TSAN)
 #include <sanitizer/tsan_interface.h>
 #endif
-#if !defined(__x86_64__) || defined(__SHSTK__)
+#if !defined(CA3_SIMT_UCONTEXT) && (!defined(__x86_64__) || defined(__SHSTK__))
 #define CA3_SIMT_UCONTEXT 1
+#endif
+#ifdef CA3_SIMT_UCONTEXT
 #include <ucontext.h>
 #endif
 

@@ -39,7 +39,7 @@ inline int __syncthreads_and(int predicate) {
 }
 
 inline void __nanosleep(unsigned) {
-    ca3::simt::yield();
+    ca3::simt::sleep();
 }
 [[noreturn]] inline void __trap() {
     ca3::simt::fault("__trap()");
