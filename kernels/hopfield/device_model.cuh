@@ -45,6 +45,7 @@ struct DeviceModel {
     uint4 const* weight_fragments = nullptr;      ///< dense: bytes of W
     uint4 const* overlap_blocks = nullptr;        ///< as overlap_fragments, for relax_warpgroup
     std::uint32_t const* field_blocks = nullptr;  ///< as field_fragments, for relax_warpgroup
+    uint4 const* weight_blocks = nullptr;         ///< W as signed bytes, for relax_warpgroup
     int2 const* limits = nullptr;                 ///< tau_i and D_i, tau cut to what no field reaches; zeros up to a multiple of 64
 };
 

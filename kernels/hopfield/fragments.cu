@@ -109,6 +109,27 @@ __global__ void __launch_bounds__(threads)
     });
 }
 
+/// w = factor * weight - offset
+template <class Weight>
+__global__ void __launch_bounds__(threads) weight_blocks_kernel(Weight const* weights, int factor, int offset, std::int64_t neurons,
+                                                                std::int64_t steps, std::int64_t count, uint4* out) {
+    for_each_index(count, [&](std::int64_t n) {
+        int const lane = static_cast<int>(n % 32), warp = static_cast<int>(n / 32 % 4);
+        std::int64_t const step = n / 128 % steps, first = n / 128 / steps * 64 + warp * 16 + lane / 4;
+        auto const bytes = [&](int r) {
+            std::int64_t const i = first + r % 2 * 8, j = step * 32 + r / 2 * 16 + lane % 4 * 4;
+            std::uint32_t word = 0;
+            for (int byte = 0; byte < 4; ++byte) {
+                if (i >= neurons || j + byte >= neurons) continue;
+                int const value = factor * static_cast<int>(weights[i * neurons + j + byte]) - offset;
+                word |= (static_cast<std::uint32_t>(value) & 0xFFu) << (8 * byte);
+            }
+            return word;
+        };
+        out[n] = make_uint4(bytes(0), bytes(1), bytes(2), bytes(3));
+    });
+}
+
 __global__ void __launch_bounds__(threads)
     count_ones_kernel(std::uint32_t const* rows, std::int64_t patterns, std::int64_t words, std::int32_t* out) {
     for_each_index(patterns, [&](std::int64_t mu) {
@@ -170,6 +191,22 @@ Buffer<uint4> make_weight_fragments(Context const& context, WeightType type, voi
             return weight_fragments_of(context, static_cast<std::int64_t const*>(weights), neurons);
     }
     return {};
+}
+
+Buffer<uint4> make_weight_blocks(Context const& context, WeightType type, void const* weights, std::int64_t neurons,
+                                 std::int64_t patterns) {
+    std::int64_t const steps = (neurons + 31) / 32;
+    Buffer<uint4> out(context, (neurons + 63) / 64 * steps * 128);
+    auto const launch_for = [&](auto const* typed, int factor, std::int64_t offset) {
+        launch(weight_blocks_kernel<std::remove_cvref_t<decltype(*typed)>>, config_for(context, out.size()), typed, factor,
+               static_cast<int>(offset), neurons, steps, out.size(), out.data());
+    };
+    if (type == WeightType::u8) {
+        launch_for(static_cast<std::uint8_t const*>(weights), 2, patterns);
+    } else {
+        launch_for(static_cast<std::int8_t const*>(weights), 1, 0);
+    }
+    return out;
 }
 
 Buffer<std::int32_t> count_ones(Context const& context, std::uint32_t const* rows, std::int64_t patterns, std::int64_t neurons) {

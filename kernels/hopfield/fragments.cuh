@@ -31,6 +31,11 @@ namespace ca3::hopfield::cuda {
 [[nodiscard]] Buffer<std::uint32_t> make_field_blocks(Context const& context, std::uint32_t const* columns, std::int64_t patterns,
                                                       std::int64_t neurons);
 
+/// [neuron i / 64][neuron j / 32][thread]: a[0 ... 3] with m = i, k = j, of int8 weights or of agreement counts c as 2c - `patterns`, which
+/// must be at most 127.
+[[nodiscard]] Buffer<uint4> make_weight_blocks(Context const& context, WeightType type, void const* weights, std::int64_t neurons,
+                                               std::int64_t patterns);
+
 /// [limb][neuron i / 64][neuron j / 32][tile / 2][lane]: b[0], b[1] of two tiles of 8 neurons i, for m16n8k32 with n = i, k = j.
 /// Limb l is byte l of the weight.
 [[nodiscard]] Buffer<uint4> make_weight_fragments(Context const& context, WeightType type, void const* weights, std::int64_t neurons);

@@ -65,15 +65,21 @@ void make_fragments(Context const& context, Model const& model, PreparedOnDevice
         if (!model.diagonal.empty()) limits[i].y = static_cast<int>(model.diagonal[i]);
     }
     view.limits = (out.limits = upload(context, limits)).data();
+    auto const device = device_limits(context.device());
+    bool const has_warpgroups = device.compute_major == 9 && device.compute_minor == 0;
     if (dense) {
         out.weight_fragments = make_weight_fragments(context, view.weight_type, view.weights, view.neurons);
         view.weight_fragments = out.weight_fragments.data();
+        bool const signed_bytes = view.weight_type == WeightType::s8 || (view.weight_type == WeightType::u8 && view.patterns <= 127);
+        if (has_warpgroups && signed_bytes) {
+            out.weight_blocks = make_weight_blocks(context, view.weight_type, view.weights, view.neurons, view.patterns);
+            view.weight_blocks = out.weight_blocks.data();
+        }
     } else {
         out.overlap_fragments = make_overlap_fragments(context, view.rows, view.patterns, view.neurons);
         out.field_fragments = make_field_fragments(context, view.columns, view.patterns, view.neurons);
         out.pattern_ones = count_ones(context, view.rows, view.patterns, view.neurons);
-        if (auto const device = device_limits(context.device());
-            device.compute_major == 9 && device.compute_minor == 0 && view.patterns > 0) {
+        if (has_warpgroups && view.patterns > 0) {
             out.overlap_blocks = make_overlap_blocks(context, view.rows, view.patterns, view.neurons);
             out.field_blocks = make_field_blocks(context, view.columns, view.patterns, view.neurons);
             view.overlap_blocks = out.overlap_blocks.data();

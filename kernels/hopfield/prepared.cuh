@@ -14,7 +14,7 @@ struct PreparedOnDevice final : Prepared {
     Buffer<std::int64_t> kernel, table, diagonal, tau;
     Buffer<double> bias;
     Buffer<unsigned char> weights, weights_transposed;
-    Buffer<uint4> overlap_fragments, overlap_blocks, weight_fragments;
+    Buffer<uint4> overlap_fragments, overlap_blocks, weight_fragments, weight_blocks;
     Buffer<uint2> field_fragments;
     Buffer<std::uint32_t> field_blocks;
     Buffer<std::int32_t> pattern_ones;

@@ -1,10 +1,7 @@
 #pragma once
 
-#ifdef CA3_SIMT
+#include "kernels/common/check.cuh"
 #include "kernels/common/ptx.cuh"
-#else
-#include <cuda_runtime.h>
-#endif
 
 #include <cstdint>
 
@@ -60,6 +57,10 @@ void wgmma_wait() {}
 template <int Pending>
 void wgmma_wait(int (&)[64]) {}
 inline void fence_proxy_async() {}
+template <class Kernel>
+bool has_wgmma(Kernel) {
+    return true;
+}
 
 #else
 
@@ -140,6 +141,14 @@ __device__ __forceinline__ void fence_proxy_async() {
 #ifdef CA3_HAS_WGMMA
     asm volatile("fence.proxy.async.shared::cta;" : : : "memory");
 #endif
+}
+
+/// A build without code for sm_90a holds a stub in place of a kernel of warpgroup products, which needs hardly any registers.
+template <class... P>
+[[nodiscard]] bool has_wgmma(void (*kernel)(P...)) {
+    cudaFuncAttributes attributes{};
+    check(cudaFuncGetAttributes(&attributes, reinterpret_cast<void const*>(kernel)), "cudaFuncGetAttributes");
+    return attributes.numRegs > 64;
 }
 
 #endif
