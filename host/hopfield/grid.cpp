@@ -105,7 +105,8 @@ std::vector<std::int64_t> thresholds_from_bias(std::span<double const> bias, dou
 
 Glauber glauber_table(double temperature, double unit) {
     constexpr int entries = 1 << 16;
-    constexpr double reach = 12.0;  // 1 / (1 + exp(-2 * 12)) differs from 1 by less than 2^-32
+    constexpr double reach = 12.0;                               // 1 / (1 + exp(-2 * 12)) differs from 1 by less than 2^-32
+    temperature = std::clamp(temperature, 0x1p-1000, 0x1p1018);  // beyond these the step or its inverse would leave f64
     double step = unit;
     while (reach * temperature / step > entries - 1) step *= 2;
     while (reach * temperature / (step * 0.5) <= entries - 1) step *= 0.5;
