@@ -13,8 +13,8 @@ struct AlignedAllocator {
     AlignedAllocator() = default;
     template <class U>
     AlignedAllocator(AlignedAllocator<U> const&) {}
-    [[nodiscard]] T* allocate(std::size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{64})); }
-    void deallocate(T* pointer, std::size_t) noexcept { ::operator delete(pointer, std::align_val_t{64}); }
+    [[nodiscard]] T* allocate(std::size_t count) { return static_cast<T*>(::operator new (count * sizeof(T), std::align_val_t{64})); }
+    void deallocate(T* pointer, std::size_t) noexcept { ::operator delete (pointer, std::align_val_t{64}); }
     bool operator==(AlignedAllocator const&) const = default;
 };
 

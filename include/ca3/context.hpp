@@ -80,10 +80,10 @@ public:
     [[nodiscard]] static Context best();
 
     [[nodiscard]] Backend backend() const noexcept;
-    [[nodiscard]] int threads() const noexcept;                  ///< 1 on the reference; on CUDA those of the host part
+    [[nodiscard]] int threads() const noexcept;                     ///< 1 on the reference; on CUDA those of the host part
     [[nodiscard]] InstructionSet instruction_set() const noexcept;  ///< never `automatic`
-    [[nodiscard]] int device() const noexcept;                   ///< -1 unless CUDA
-    [[nodiscard]] CUstream_st* stream() const noexcept;          ///< nullptr unless CUDA
+    [[nodiscard]] int device() const noexcept;                      ///< -1 unless CUDA
+    [[nodiscard]] CUstream_st* stream() const noexcept;             ///< nullptr unless CUDA
     [[nodiscard]] std::string describe() const;
 
     /// Waits for all work given to this context. Errors of earlier asynchronous work surface here as DeviceError.

@@ -116,22 +116,22 @@ struct MemoryOptions {
 
 /// What storing found. Indices count all stored patterns, in the order of storing.
 struct StoreReport {
-    std::int64_t stored = 0;                         ///< patterns in the memory now
-    std::int64_t rank = 0;                           ///< dimension of their span (numerical), pseudo-inverse only; else -1
-    std::vector<std::pair<std::int64_t, std::int64_t>> duplicates;    ///< (earlier, later) equal patterns
-    std::vector<std::pair<std::int64_t, std::int64_t>> complements;   ///< (earlier, later) with x = -y
-    std::vector<std::int64_t> dependent;             ///< pseudo-inverse: patterns in the span of the others, which add nothing
+    std::int64_t stored = 0;                                         ///< patterns in the memory now
+    std::int64_t rank = 0;                                           ///< dimension of their span (numerical), pseudo-inverse only; else -1
+    std::vector<std::pair<std::int64_t, std::int64_t>> duplicates;   ///< (earlier, later) equal patterns
+    std::vector<std::pair<std::int64_t, std::int64_t>> complements;  ///< (earlier, later) with x = -y
+    std::vector<std::int64_t> dependent;  ///< pseudo-inverse: patterns in the span of the others, which add nothing
 };
 
 struct RecallOptions {
     Update update = Update::synchronous;
     Tie tie = Tie::keep;
     std::int64_t max_sweeps = 100;
-    double temperature = 0.0;    ///< > 0: Glauber dynamics, P(s = +1) = 1 / (1 + exp(-2 h / T)), T in units of the energy reported
-    std::uint64_t seed = 0;      ///< of the visiting orders and of the Glauber draws
+    double temperature = 0.0;       ///< > 0: Glauber dynamics, P(s = +1) = 1 / (1 + exp(-2 h / T)), T in units of the energy reported
+    std::uint64_t seed = 0;         ///< of the visiting orders and of the Glauber draws
     std::uint32_t first_state = 0;  ///< number of the first cue in the random streams: a batch may be split into several calls
     MatrixView<std::uint8_t const> clamp{};  ///< host, 1 x d or B x d, nonzero: the neuron keeps its cue; empty: none
-    bool trace = false;          ///< record energy and overlaps before the first and after every sweep
+    bool trace = false;                      ///< record energy and overlaps before the first and after every sweep
 };
 
 /// Per state of the batch.
@@ -146,31 +146,31 @@ struct Result {
 };
 
 struct TracePoint {
-    std::int64_t sweep = 0;            ///< 0: the cue
-    std::vector<double> energy;        ///< B; a state that has stopped keeps its last value
-    std::vector<std::int32_t> overlap; ///< B x P
+    std::int64_t sweep = 0;             ///< 0: the cue
+    std::vector<double> energy;         ///< B; a state that has stopped keeps its last value
+    std::vector<std::int32_t> overlap;  ///< B x P
 };
 
 struct Recall {
     std::vector<std::int8_t> states;  ///< B x d, row-major
     std::int64_t batch = 0;
     std::int64_t neurons = 0;
-    std::vector<Result> results;      ///< B
-    std::vector<TracePoint> trace;    ///< empty unless asked for
-    std::string form;                 ///< how the fields were computed, such as "factored"
+    std::vector<Result> results;    ///< B
+    std::vector<TracePoint> trace;  ///< empty unless asked for
+    std::string form;               ///< how the fields were computed, such as "factored"
 
     [[nodiscard]] MatrixView<std::int8_t const> view() const { return {states.data(), batch, neurons}; }
 };
 
 /// An associative memory.
 ///
-/// Energy: E = -1/2 s^T W s - b^T s with W as the rule defines it, unscaled, its diagonal zero unless keep_diagonal (then -1/2 w_ii s_i^2 counts);
-/// -sum F(x . s) for the dense associative rules. Neuron i becomes sign((W s)_i + b_i).
+/// Energy: E = -1/2 s^T W s - b^T s with W as the rule defines it, unscaled, its diagonal zero unless keep_diagonal (then -1/2 w_ii s_i^2
+/// counts); -sum F(x . s) for the dense associative rules. Neuron i becomes sign((W s)_i + b_i).
 ///
 /// Exactness: every rule is read as integers times one unit. Hebbian weights are integers as they stand. Real weights (pseudo-inverse,
 /// Storkey, real weights given by the user, large powers and exponentials) are rounded once, when stored, to a 64-bit grid, as fine as
-/// fields summed without overflow allow (`resolution()`), so that states, statuses, sweeps and flips are bit-identical on every backend, instruction set,
-/// thread count and batch split. A decision can differ from that of real arithmetic only where |field| < `field_bound()`.
+/// fields summed without overflow allow (`resolution()`), so that states, statuses, sweeps and flips are bit-identical on every backend,
+/// instruction set, thread count and batch split. A decision can differ from that of real arithmetic only where |field| < `field_bound()`.
 ///
 /// All arguments are host memory. Calls return when the result is there. A throw leaves the memory as it was.
 class Memory {
@@ -181,9 +181,12 @@ public:
     /// Weights given by the user (Ising couplings J and field b). They may be asymmetric: then there is no energy.
     /// @param weights d x d, finite  @param bias d values, finite, or empty
     /// options.rule must be `weights`; options.keep_diagonal says whether the diagonal counts.
-    [[nodiscard]] static Memory from_weights(Context, MatrixView<float const> weights, std::span<double const> bias = {}, MemoryOptions = {.rule = Rule::weights});
-    [[nodiscard]] static Memory from_weights(Context, MatrixView<double const> weights, std::span<double const> bias = {}, MemoryOptions = {.rule = Rule::weights});
-    [[nodiscard]] static Memory from_weights(Context, MatrixView<std::int32_t const> weights, std::span<double const> bias = {}, MemoryOptions = {.rule = Rule::weights});
+    [[nodiscard]] static Memory from_weights(Context, MatrixView<float const> weights, std::span<double const> bias = {},
+                                             MemoryOptions = {.rule = Rule::weights});
+    [[nodiscard]] static Memory from_weights(Context, MatrixView<double const> weights, std::span<double const> bias = {},
+                                             MemoryOptions = {.rule = Rule::weights});
+    [[nodiscard]] static Memory from_weights(Context, MatrixView<std::int32_t const> weights, std::span<double const> bias = {},
+                                             MemoryOptions = {.rule = Rule::weights});
 
     Memory(Memory&&) noexcept;
     Memory& operator=(Memory&&) noexcept;
@@ -206,14 +209,16 @@ public:
     [[nodiscard]] std::vector<double> energy(MatrixView<std::int8_t const> states) const;
     /// B x P overlaps of given states with the stored patterns.
     [[nodiscard]] std::vector<std::int32_t> overlaps(MatrixView<std::int8_t const> states) const;
-    /// B x d fields (W s + b)_i in real units. For the dense associative rules the energy difference that decides, F(+1) - F(-1), is halved.
+    /// B x d fields (W s + b)_i in real units. For the dense associative rules the energy difference that decides, F(+1) - F(-1), is
+    /// halved.
     [[nodiscard]] std::vector<double> fields(MatrixView<std::int8_t const> states) const;
-    /// W in f64, d x d, as the fields use it (diagonal, unit and rounding included). @throws InvalidArgument for the dense associative rules
+    /// W in f64, d x d, as the fields use it (diagonal, unit and rounding included). @throws InvalidArgument for the dense associative
+    /// rules
     [[nodiscard]] std::vector<double> weights() const;
 
     [[nodiscard]] Context const& context() const noexcept;
     [[nodiscard]] MemoryOptions const& options() const noexcept;
-    [[nodiscard]] std::int64_t neurons() const noexcept;   ///< 0 until the first store
+    [[nodiscard]] std::int64_t neurons() const noexcept;  ///< 0 until the first store
     [[nodiscard]] std::int64_t patterns() const noexcept;
     [[nodiscard]] std::vector<std::int8_t> stored_patterns() const;  ///< P x d
     [[nodiscard]] std::vector<double> bias() const;                  ///< d values, or empty

@@ -24,8 +24,8 @@ struct MatrixView {
     constexpr MatrixView(T* d, std::int64_t r, std::int64_t c, std::int64_t s) : data(d), rows(r), cols(c), stride(s) {}
     /// A mutable view serves where a constant one is asked for.
     template <class U>
-        requires(std::is_same_v<T, U const>)
-    constexpr MatrixView(MatrixView<U> o) : data(o.data), rows(o.rows), cols(o.cols), stride(o.stride) {}
+    requires(std::is_same_v<T, U const>) constexpr MatrixView(MatrixView<U> o)
+        : data(o.data), rows(o.rows), cols(o.cols), stride(o.stride) {}
 
     [[nodiscard]] constexpr T* row(std::int64_t i) const { return data + i * stride; }
     [[nodiscard]] constexpr T& operator()(std::int64_t i, std::int64_t j) const { return data[i * stride + j]; }

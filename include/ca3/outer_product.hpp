@@ -41,8 +41,8 @@ enum class Storage {
 };
 
 struct ReadOptions {
-    double scale = 1.0;                  ///< factor of every entry: 1.0/P and 1.0/d give the textbook forms
-    bool centre = false;                 ///< (x - theta)(x - theta)^T with theta the mean of all stored elements
+    double scale = 1.0;   ///< factor of every entry: 1.0/P and 1.0/d give the textbook forms
+    bool centre = false;  ///< (x - theta)(x - theta)^T with theta the mean of all stored elements
     Diagonal diagonal = Diagonal::zero;
 };
 

@@ -21,7 +21,8 @@ enum class Purpose : std::uint32_t {
 
 /// 32 uniform bits, a pure function of its arguments: the same on every backend, in any order of evaluation.
 /// `element` is the object (a state of a batch), `index` the position inside it (a neuron), `step` the time.
-[[nodiscard]] std::uint32_t bits(std::uint64_t seed, Purpose purpose, std::uint32_t element, std::uint32_t step, std::uint64_t index) noexcept;
+[[nodiscard]] std::uint32_t bits(std::uint64_t seed, Purpose purpose, std::uint32_t element, std::uint32_t step,
+                                 std::uint64_t index) noexcept;
 
 /// Uniform on [0, 1), a multiple of 2^-32.
 [[nodiscard]] double uniform(std::uint64_t seed, Purpose purpose, std::uint32_t element, std::uint32_t step, std::uint64_t index) noexcept;

@@ -8,7 +8,8 @@ namespace {
 /// CA3_REQUIRE_GPU=1 turns every skip into a failure; a run without a test fails.
 class Strict : public testing::EmptyTestEventListener {
     void OnTestProgramEnd(testing::UnitTest const& run) override {
-        std::cout << "tests run " << run.successful_test_count() + run.failed_test_count() << ", skipped " << run.skipped_test_count() << '\n';
+        std::cout << "tests run " << run.successful_test_count() + run.failed_test_count() << ", skipped " << run.skipped_test_count()
+                  << '\n';
     }
 };
 
