@@ -18,12 +18,16 @@ constexpr int scratch_bytes_of_warp = 2 * 4 * 16 * 4;
 
 using StateTile = Tile<state_rows, false, Order::by_chunk>;
 
-/// H + D s = X^T m with m = X s.
-struct Factored {
-    static constexpr int limbs = 2;  // of an overlap; shared memory ends long before 32,768 neurons
+struct Factored;
+struct Dense;
 
+// The pass of the compiler for another architecture leaves all of this out and makes a kernel that traps.
+#if !defined(__CUDA_ARCH__) || defined(CA3_HAS_WGMMA)
+
+/// H + D s = X^T m with m = X s, two bytes for each overlap: shared memory ends long before 32,768 neurons.
+struct Factored {
     /// m for 64 patterns at a time by b1 products, m = 4 |s+ & x| - 2 |x| - sum of s, cut into bytes.
-    [[maybe_unused]] static __device__ void begin(StateTile const& tile) {
+    static __device__ void begin(StateTile const& tile) {
         DeviceModel const& model = tile.model;
         int const lane = tile.lane, patterns = static_cast<int>(model.patterns);
         int const steps = static_cast<int>((model.neurons + 255) / 256);
@@ -56,7 +60,7 @@ struct Factored {
     }
 
     /// sum = sum over mu of x m - threshold for 64 neurons.
-    [[maybe_unused]] static __device__ void multiply(StateTile const& tile, int group, int const (&threshold)[2], int (&sum)[64]) {
+    static __device__ void multiply(StateTile const& tile, int group, int const (&threshold)[2], int (&sum)[64]) {
 #pragma unroll
         for (int n = 0; n < 64; ++n) sum[n] = 0;
         pass<true>(tile, group, 1, sum);
@@ -109,9 +113,7 @@ private:
 
 /// H + D s = W s with weights of 8 bits. The one plane of coefficients holds the states as bytes.
 struct Dense {
-    static constexpr int limbs = 1;
-
-    [[maybe_unused]] static __device__ void begin(StateTile const& tile) {
+    static __device__ void begin(StateTile const& tile) {
         int const words = static_cast<int>(tile.model.neuron_words);
         for (int n = static_cast<int>(threadIdx.x); n < state_rows * words; n += StateTile::threads) {
             int const row = n % state_rows, word = n / state_rows;
@@ -124,7 +126,7 @@ struct Dense {
         }
     }
 
-    [[maybe_unused]] static __device__ void multiply(StateTile const& tile, int group, int const (&threshold)[2], int (&sum)[64]) {
+    static __device__ void multiply(StateTile const& tile, int group, int const (&threshold)[2], int (&sum)[64]) {
         constexpr int batch = 4;
         int const steps = static_cast<int>(tile.model.neuron_words);
         uint4 const* const fragments = tile.model.weight_blocks + std::int64_t{group} * steps * 128 + threadIdx.x % 128;
@@ -152,7 +154,7 @@ struct Dense {
 };
 
 /// Bit i of lane j (of 16) from bit j of lane i, in both halves of the word and of the warp.
-[[maybe_unused]] __device__ std::uint32_t transpose_16(std::uint32_t word, int lane) {
+__device__ std::uint32_t transpose_16(std::uint32_t word, int lane) {
     std::uint32_t low = 0x00FF00FFu;
 #pragma unroll
     for (int step = 8; step > 0; step /= 2) {
@@ -166,7 +168,7 @@ struct Dense {
 /// sum - threshold of the 16 neurons of a warp and 128 states, to bits: two per neuron and state, for s = +1 and for s = -1, of which
 /// the old state picks one. A lane holds two neurons; the scratch memory of the warp turns that into words along the neurons.
 /// @param further what to add to sum - threshold for s = +1, to have that for s = -1
-[[maybe_unused]] __device__ void settle(StateTile const& tile, int group, int const (&sum)[64], int const (&further)[2]) {
+__device__ void settle(StateTile const& tile, int group, int const (&sum)[64], int const (&further)[2]) {
     int const lane = tile.lane;
     unsigned char* const scratch = tile.shared + tile.layout.scratch + tile.warp * scratch_bytes_of_warp;
     auto const words = reinterpret_cast<std::uint32_t const*>(scratch);  // [s = +1, -1][state / 32][neuron]
@@ -205,6 +207,8 @@ struct Dense {
     __syncwarp();  // the scratch memory is written again
 }
 
+#endif
+
 template <class Source>
 __global__ void __launch_bounds__(256, 2) relax_warpgroup_kernel(DeviceModel model, DeviceJob job, PackedStates packed, TileLayout layout) {
 #if !defined(__CUDA_ARCH__) || defined(CA3_HAS_WGMMA)
@@ -241,16 +245,17 @@ __global__ void __launch_bounds__(256, 2) relax_warpgroup_kernel(DeviceModel mod
 #endif
 }
 
-/// @param columns of a plane of coefficients
+/// @param limbs planes of coefficients  @param columns of each
 /// @returns false when the states do not fit into shared memory
 template <class Source>
-bool run(Context const& context, DeviceModel const& model, DeviceJob const& job, PackedStates const& packed, std::int64_t columns) {
+bool run(Context const& context, DeviceModel const& model, DeviceJob const& job, PackedStates const& packed, int limbs,
+         std::int64_t columns) {
     auto const limits = device_limits(context.device());
     std::int64_t const planes = (static_cast<std::int64_t>(sizeof(StateTile::Records)) + 127) / 128 * 128;
     std::int64_t const plane_bytes = (model.neurons + 255) / 256 * 2 * chunk_bytes;
     std::int64_t const limb_bytes = columns / 16 * chunk_bytes;
     std::int64_t const first_limb = planes + 2 * plane_bytes;
-    std::int64_t const scratch = first_limb + Source::limbs * limb_bytes;
+    std::int64_t const scratch = first_limb + limbs * limb_bytes;
     std::int64_t const bytes = scratch + StateTile::threads / 32 * scratch_bytes_of_warp;
     if (bytes > limits.shared_bytes_per_block || !ptx::has_wgmma(relax_warpgroup_kernel<Source>)) return false;
 
@@ -275,9 +280,9 @@ bool run(Context const& context, DeviceModel const& model, DeviceJob const& job,
 
 bool relax_warpgroup(Context const& context, DeviceModel const& model, DeviceJob const& job, PackedStates const& packed) {
     if (packed.minus != nullptr) return false;
-    if (model.overlap_blocks != nullptr) return run<Factored>(context, model, job, packed, (model.patterns + 63) / 64 * 64);
+    if (model.overlap_blocks != nullptr) return run<Factored>(context, model, job, packed, 2, (model.patterns + 63) / 64 * 64);
     // The steps of a batch may reach past the last neuron: there the weights are zero, but the bytes must be inside.
-    if (model.weight_blocks != nullptr) return run<Dense>(context, model, job, packed, (model.neurons + 127) / 128 * 128);
+    if (model.weight_blocks != nullptr) return run<Dense>(context, model, job, packed, 1, (model.neurons + 127) / 128 * 128);
     return false;
 }
 
