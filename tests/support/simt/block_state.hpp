@@ -64,12 +64,29 @@ struct BlockState {
     bool cancelled = false;
     std::uint64_t random = 0;
     Launch const* launch = nullptr;
+    Options options;
+    void (*body)(void const*) = nullptr;  ///< of the kernel
+    void const* context = nullptr;
 };
+
+extern BlockState state;
+
+/// The next number of the stream that Options::seed names.
+[[nodiscard]] std::uint64_t draw();
+
+/// A fiber for each thread of a block of the launch. (scheduler.cpp) @throws std::bad_alloc
+void prepare_threads(Launch const& launch);
+
+/// Runs one block of state.launch. (scheduler.cpp) @throws what a thread threw, KernelFault
+void run_block(std::uint64_t number);
+
+/// "(x, y, z)"
+[[nodiscard]] std::string text(uint3 const& index);
 
 /// Gives each lane of `mask`, which all wait in `operation`, its result. (warp.cpp)
 void complete(Collective operation, Warp& warp, unsigned mask);
 
 /// What keeps the block from going on, in words. (diagnosis.cpp)
-[[nodiscard]] std::string deadlock(BlockState const& state);
+[[nodiscard]] std::string deadlock();
 
 }  // namespace ca3::simt

@@ -8,7 +8,7 @@ namespace ca3::simt {
 namespace {
 
 std::string thread(Lane const& lane) {
-    return "thread (" + std::to_string(lane.index.x) + ", " + std::to_string(lane.index.y) + ", " + std::to_string(lane.index.z) + ")";
+    return "thread " + text(lane.index);
 }
 
 std::string hex(unsigned mask) {
@@ -35,9 +35,8 @@ std::string reason(Warp const& warp, Lane const& lane) {
 
 }  // namespace
 
-std::string deadlock(BlockState const& state) {
-    std::string out = "block (" + std::to_string(block.index.x) + ", " + std::to_string(block.index.y) + ", " +
-                      std::to_string(block.index.z) + ") cannot go on: " + std::to_string(state.at_barrier) + " of " +
+std::string deadlock() {
+    std::string out = "block " + text(block.index) + " cannot go on: " + std::to_string(state.at_barrier) + " of " +
                       std::to_string(state.alive) + " running threads wait at __syncthreads";
     for (int w = 0; w < state.warp_count; ++w) {
         Warp const& warp = state.warps[static_cast<std::size_t>(w)];

@@ -1,34 +1,23 @@
-#include "tests/support/simt/executor.hpp"
-
 #include "tests/support/simt/block_state.hpp"
-#include "tests/support/simt/runtime.hpp"
 #include "tests/support/simt/shared_memory.hpp"
 
 #include <algorithm>
 #include <bit>
-#include <mutex>
 #include <numeric>
 #include <utility>
 
+/// The threads of the running block: who runs next, and what they wait for.
 namespace ca3::simt {
 
 Thread* current = nullptr;
-Block block;
 bool preemptive = false;
+BlockState state;
 
 namespace {
 
 constexpr std::int64_t sleep_limit = 4'000'000;  // in a row, without a barrier or the end of a thread; about a second
 
 struct Cancelled {};  // unwinds the stack of a thread that will not go on
-
-Options in_force;
-std::mutex one_launch;
-thread_local bool in_launch = false;
-
-BlockState state;
-void (*kernel_body)(void const*) = nullptr;
-void const* kernel_context = nullptr;
 
 Lane& self() {
     return *static_cast<Lane*>(current);
@@ -49,17 +38,6 @@ void publish_clock(void*) {}
 [[maybe_unused]] char start_clock = 0;
 [[maybe_unused]] char end_clock = 0;
 
-std::uint64_t draw() {  // splitmix64
-    std::uint64_t x = state.random += 0x9E3779B97F4A7C15u;
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
-    return x ^ x >> 31;
-}
-
-std::string text(uint3 const& index) {
-    return "(" + std::to_string(index.x) + ", " + std::to_string(index.y) + ", " + std::to_string(index.z) + ")";
-}
-
 // ---- scheduling --------------------------------------------------------------------------------------------------------
 
 /// The lane of the warp that runs next; null: none is ready.
@@ -67,9 +45,9 @@ Lane* pick(Warp const& warp) {
     unsigned ready = warp.ready;
     if (ready == 0) return nullptr;
     int lane = std::countr_zero(ready);
-    if (in_force.order == Order::descending) {
+    if (state.options.order == Order::descending) {
         lane = 31 - std::countl_zero(ready);
-    } else if (in_force.order == Order::random) {
+    } else if (state.options.order == Order::random) {
         for (auto skip = draw() % static_cast<unsigned>(std::popcount(ready)); skip > 0; --skip) ready &= ready - 1;
         lane = std::countr_zero(ready);
     }
@@ -136,7 +114,7 @@ void fiber_main() {
         join_clock(&start_clock);
         try {
             if (!state.cancelled) {
-                kernel_body(kernel_context);
+                state.body(state.context);
                 finish_copies();
             }
         } catch (Cancelled const&) {
@@ -173,7 +151,7 @@ void schedule() {
     std::array<int, max_warps> order{};
     auto const last = order.begin() + state.warp_count;
     std::iota(order.begin(), last, 0);
-    if (in_force.order == Order::descending) std::reverse(order.begin(), last);
+    if (state.options.order == Order::descending) std::reverse(order.begin(), last);
     while (state.alive > 0 && !state.error) {
         if (preemptive) {
             for (int i = state.warp_count - 1; i > 0; --i) {
@@ -189,7 +167,7 @@ void schedule() {
                 resume(*lane);
             }
         }
-        if (!progress && state.alive > 0) fail(std::make_exception_ptr(KernelFault(deadlock(state), state.launch->where)));
+        if (!progress && state.alive > 0) fail(std::make_exception_ptr(KernelFault(deadlock(), state.launch->where)));
     }
 }
 
@@ -211,6 +189,15 @@ void prepare_block(Launch const& launch) {
                                                     .in_collective = 0,
                                                     .at_barrier = 0};
     }
+}
+
+}  // namespace
+
+std::uint64_t draw() {  // splitmix64
+    std::uint64_t x = state.random += 0x9E3779B97F4A7C15u;
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
+    return x ^ x >> 31;
 }
 
 void prepare_threads(Launch const& launch) {
@@ -245,94 +232,6 @@ void run_block(std::uint64_t number) {
                                                  launch.where)));
     }
     if (state.error) std::rethrow_exception(std::exchange(state.error, nullptr));
-}
-
-// ---- launching ---------------------------------------------------------------------------------------------------------
-
-[[noreturn]] void refuse(cudaError_t code, std::string const& what, Launch const& launch) {
-    throw DeviceError(code, cudaGetErrorName(code), "kernel launch: " + what, launch.where.file_name(),
-                      static_cast<int>(launch.where.line()));
-}
-
-void validate(Launch const& launch) {
-    auto const shape = [](dim3 const& d) { return text(uint3{d.x, d.y, d.z}); };
-    std::uint64_t const threads = std::uint64_t{launch.block.x} * launch.block.y * launch.block.z;
-    if (threads == 0 || threads > max_threads || launch.block.x > 1024 || launch.block.y > 1024 || launch.block.z > 64) {
-        refuse(cudaErrorInvalidConfiguration, "a block of " + shape(launch.block) + " threads", launch);
-    }
-    if (launch.grid.x > 0x7FFFFFFFu || launch.grid.y > 65535 || launch.grid.z > 65535) {
-        refuse(cudaErrorInvalidConfiguration, "a grid of " + shape(launch.grid) + " blocks", launch);
-    }
-    int limit = 0;
-    cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0);
-    if (launch.shared_bytes > static_cast<std::size_t>(limit)) {
-        refuse(
-            cudaErrorInvalidValue,
-            std::to_string(launch.shared_bytes) + " bytes of dynamic shared memory, more than the " + std::to_string(limit) + " of a block",
-            launch);
-    }
-    if (launch.cluster > 1 || launch.cooperative) {
-        refuse(cudaErrorNotSupported, "the host executor has neither clusters nor cooperative launches", launch);
-    }
-    if (!is_stream(launch.stream)) refuse(cudaErrorInvalidResourceHandle, "the stream does not exist", launch);
-}
-
-void run_grid(Launch const& launch) {
-    std::uint64_t const blocks = std::uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
-    if (in_force.blocks == Order::random) {
-        std::vector<std::uint64_t> order(blocks);
-        std::iota(order.begin(), order.end(), 0);
-        for (std::uint64_t i = blocks; i > 1; --i) std::swap(order[i - 1], order[draw() % i]);
-        for (std::uint64_t const number : order) run_block(number);
-        return;
-    }
-    for (std::uint64_t i = 0; i < blocks; ++i) run_block(in_force.blocks == Order::descending ? blocks - 1 - i : i);
-}
-
-}  // namespace
-
-Options const& options() noexcept {
-    return in_force;
-}
-
-Scope::Scope(Options options) : before_(in_force) {
-    in_force = options;
-}
-Scope::~Scope() {
-    in_force = before_;
-}
-
-KernelFault::KernelFault(std::string const& what, std::source_location const& launched)
-    : DeviceError(cudaErrorLaunchFailure, "cudaErrorLaunchFailure", what, launched.file_name(), static_cast<int>(launched.line())) {}
-
-void fault(std::string const& what) {
-    if (current == nullptr) throw KernelFault(what + " (outside of a kernel)", std::source_location::current());
-    throw KernelFault("block " + text(block.index) + ", thread " + text(current->index) + ": " + what, state.launch->where);
-}
-
-void run(Launch const& launch, void (*body)(void const*), void const* context) {
-    validate(launch);
-    if (in_launch) refuse(cudaErrorNotSupported, "a kernel cannot launch another one", launch);
-    std::lock_guard const lock(one_launch);
-    struct Running {
-        Running() { in_launch = true; }
-        ~Running() {
-            in_launch = false;
-            current = nullptr;
-        }
-    } const running;
-    adopt_host_thread(state.scheduler);
-    preemptive = in_force.order == Order::random;
-    state.random = in_force.seed;
-    state.launch = &launch;
-    kernel_body = body;
-    kernel_context = context;
-    block.size = launch.block;
-    block.grid = launch.grid;
-    prepare_threads(launch);
-    SharedMemory const shared(launch.shared_bytes);
-    run_grid(launch);
-    if (std::string const damage = damaged_guard(); !damage.empty()) throw KernelFault(damage, launch.where);
 }
 
 void yield() {
