@@ -1,12 +1,7 @@
 #pragma once
 
-#include "kernels/common/launch.cuh"
-#include "kernels/common/ptx.cuh"
-
-#include <ca3/matrix.hpp>
-
-#include <cstdint>
-#include <type_traits>
+#include "kernels/hopfield/product_operands.cuh"
+#include "kernels/hopfield/product_warpgroup.cuh"
 
 /// The integer product sum over k of A(m, k) W(n, k) on the tensor cores, both read along k, for A of 8 bits and W of 8, 16 or 32.
 ///
@@ -31,37 +26,6 @@ struct ProductShape {
     static constexpr int shared_bytes = stages * stage_bytes;
 };
 
-/// Copies elements (row, k) ... (row, k + 15) to shared memory, zeros outside the matrix, one plane of `pitch`-byte rows for each limb.
-/// @param aligned rows begin at multiples of 16 bytes
-template <class T>
-__device__ void load_16(MatrixView<T const> const& from, std::int64_t row, std::int64_t k, bool aligned, unsigned char* to,
-                        int plane_bytes) {
-    std::int64_t const left = row < from.rows ? from.cols - k : 0;
-    int const count = left <= 0 ? 0 : left < 16 ? static_cast<int>(left) : 16;
-    T const* const source = count > 0 ? from.data + row * from.stride + k : from.data;
-    if (sizeof(T) == 1 && aligned) {
-        ptx::cp_async_16(to, source, count);
-        return;
-    }
-    using Bits = std::make_unsigned_t<T>;
-    std::uint32_t words[sizeof(T)][4] = {};
-#pragma unroll
-    for (int i = 0; i < 16; ++i) {
-        auto const value = static_cast<std::uint32_t>(i < count ? static_cast<Bits>(source[i]) : Bits{0});
-#pragma unroll
-        for (int limb = 0; limb < static_cast<int>(sizeof(T)); ++limb) words[limb][i / 4] |= (value >> (8 * limb) & 0xFFu) << (i % 4 * 8);
-    }
-#pragma unroll
-    for (int limb = 0; limb < static_cast<int>(sizeof(T)); ++limb) {
-        *reinterpret_cast<uint4*>(to + limb * plane_bytes) = make_uint4(words[limb][0], words[limb][1], words[limb][2], words[limb][3]);
-    }
-}
-
-template <class T>
-[[nodiscard]] inline bool rows_aligned(MatrixView<T const> const& view) {
-    return reinterpret_cast<std::uintptr_t>(view.data) % 16 == 0 && view.stride * static_cast<std::int64_t>(sizeof(T)) % 16 == 0;
-}
-
 template <bool last_limb, class Weight>
 __device__ void multiply_add(int (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
     if constexpr (last_limb && std::is_signed_v<Weight>) {
@@ -82,13 +46,8 @@ __global__ void __launch_bounds__(256, 2)
     int const warp = static_cast<int>(threadIdx.x / 32), lane = static_cast<int>(threadIdx.x % 32);
     int const warp_m = warp % 2, warp_n = warp / 2;
 
-    // Eight tiles along m share the rows of W that one tile along n needs, then the next tile along n comes.
-    std::int64_t const blocks_m = (a.rows + Shape::m - 1) / Shape::m, blocks_n = (w.rows + Shape::n - 1) / Shape::n;
-    std::int64_t const group = blockIdx.x / (8 * blocks_n);
-    std::int64_t const group_rows = min(blocks_m - 8 * group, std::int64_t{8});
-    std::int64_t const inside = blockIdx.x - group * 8 * blocks_n;
-    std::int64_t const first_m = (8 * group + inside % group_rows) * Shape::m, first_n = inside / group_rows * Shape::n;
-
+    auto const origin = tile_origin<Shape::m, Shape::n>(a.rows, w.rows);
+    std::int64_t const first_m = origin.m, first_n = origin.n;
     std::int64_t const steps = (a.cols + Shape::k - 1) / Shape::k;
     auto const load = [&](std::int64_t step) {
         if (step < steps) {
@@ -196,9 +155,11 @@ template <class Weight, class Epilogue>
 void product(Context const& context, MatrixView<std::int8_t const> a, MatrixView<Weight const> w, Epilogue const& epilogue) {
     using Shape = ProductShape<Weight>;
     if (a.rows == 0 || w.rows == 0) return;
-    std::int64_t const blocks = ((a.rows + Shape::m - 1) / Shape::m) * ((w.rows + Shape::n - 1) / Shape::n);
+    if constexpr (sizeof(Weight) == 1) {
+        if (product_warpgroup(context, a, w, epilogue)) return;
+    }
     launch(product_kernel<Weight, Epilogue>,
-           {.grid = dim3(static_cast<unsigned>(blocks)),
+           {.grid = dim3(tiles<Shape::m, Shape::n>(a.rows, w.rows)),
             .block = dim3(Shape::threads),
             .shared_bytes = Shape::shared_bytes,
             .stream = context.stream()},

@@ -1,6 +1,7 @@
 #include "kernels/hopfield_cases.hpp"
 #include "support/compare.hpp"
 #include "support/poison.hpp"
+#include "support/simt/executor.hpp"
 
 #include <gtest/gtest.h>
 
@@ -25,7 +26,21 @@ std::vector<Shape> odd_shapes() {
     }
     shapes.push_back({130, 140, 131});
     shapes.push_back({192, 1, 1});
+    shapes.push_back({600, 2, 2});   // more steps along k than stages
+    shapes.push_back({3, 2, 1600});  // more than eight tiles of states
     return shapes;
+}
+
+/// The device as sm_80, for the portable kernels, and as sm_90, for those of warpgroup products.
+template <class Body>
+void on_each_capability(Body const& body) {
+    for (int const capability : {80, 90}) {
+        SCOPED_TRACE(testing::Message() << "compute capability " << capability);
+        simt::Options options = simt::options();
+        options.compute_capability = capability;
+        simt::Scope const scope(options);
+        body();
+    }
 }
 
 /// Rows that begin at multiples of 16 bytes (copied asynchronously) and rows that do not.
@@ -43,13 +58,15 @@ TEST(HopfieldOverlapsKernel, IsTheProductOfStatesAndPatterns) {
             hopfield::reference::overlaps(Context::reference(), view(patterns, P, d), view(states, B, d), {expected.data(), B, P});
 
             Guarded const device_patterns(cuda, patterns, P, d, gap_of(d, aligned)), device_states(cuda, states, B, d, gap_of(d, aligned));
-            Guarded<std::int32_t> const out(cuda, B, P);
-            hopfield::cuda::overlaps(cuda, device_patterns.const_view(), device_states.const_view(), out.view());
-            cuda.synchronize();
+            on_each_capability([&] {
+                Guarded<std::int32_t> const out(cuda, B, P);
+                hopfield::cuda::overlaps(cuda, device_patterns.const_view(), device_states.const_view(), out.view());
+                cuda.synchronize();
 
-            EXPECT_TRUE(same_values(expected, out.values()));
-            EXPECT_TRUE(out.guards_intact());
-            EXPECT_TRUE(same_values(states, device_states.values()));
+                EXPECT_TRUE(same_values(expected, out.values()));
+                EXPECT_TRUE(out.guards_intact());
+                EXPECT_TRUE(same_values(states, device_states.values()));
+            });
         }
     }
 }
@@ -113,21 +130,23 @@ TYPED_TEST(HopfieldSignUpdateKernel, TakesTheSignOfTheFieldAndCountsTheChanges) 
 
             Guarded const device_weights(cuda, weights, d, d, gap_of(d * static_cast<std::int64_t>(sizeof(T)), aligned));
             Guarded const in(cuda, states, B, d, gap_of(d, aligned)), device_threshold(cuda, threshold, 1, d, 0);
-            Guarded<std::int8_t> const out(cuda, B, d);
-            Guarded<std::int32_t> const changed(cuda, 1, B, 0);
-            hopfield::cuda::sign_update<T>(cuda, options, device_weights.const_view(), stored,
-                                           has_threshold ? device_threshold.const_view().data : nullptr, in.const_view(), out.view(),
-                                           wants_changed ? changed.view().data : nullptr);
-            cuda.synchronize();
+            on_each_capability([&] {
+                Guarded<std::int8_t> const out(cuda, B, d, gap_of(d, random.chance(0.5)));
+                Guarded<std::int32_t> const changed(cuda, 1, B, 0);
+                hopfield::cuda::sign_update<T>(cuda, options, device_weights.const_view(), stored,
+                                               has_threshold ? device_threshold.const_view().data : nullptr, in.const_view(), out.view(),
+                                               wants_changed ? changed.view().data : nullptr);
+                cuda.synchronize();
 
-            ASSERT_TRUE(same_values(expected, out.values()));
-            EXPECT_TRUE(out.guards_intact());
-            if (wants_changed) {
-                EXPECT_TRUE(same_values(expected_changed, changed.values()));
-                EXPECT_TRUE(changed.guards_intact());
-            } else {
-                EXPECT_TRUE(changed.untouched());
-            }
+                ASSERT_TRUE(same_values(expected, out.values()));
+                EXPECT_TRUE(out.guards_intact());
+                if (wants_changed) {
+                    EXPECT_TRUE(same_values(expected_changed, changed.values()));
+                    EXPECT_TRUE(changed.guards_intact());
+                } else {
+                    EXPECT_TRUE(changed.untouched());
+                }
+            });
         }
     }
 }
