@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <source_location>
 #include <string>
 
@@ -87,6 +88,9 @@ void run(Launch const& launch, F const& body) {
     run(
         launch, [](void const* context) { (*static_cast<F const*>(context))(); }, &body);
 }
+
+/// Launches of this process, by the source file that asked for them.
+[[nodiscard]] std::map<std::string, std::int64_t> launches();
 
 // ---- what a running thread sees ----------------------------------------------------------------------------------------
 

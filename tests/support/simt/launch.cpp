@@ -17,6 +17,7 @@ namespace {
 
 Options in_force;
 std::mutex one_launch;
+std::map<std::string, std::int64_t> launches_made;  // under one_launch
 thread_local bool in_launch = false;
 
 [[noreturn]] void refuse(cudaError_t code, std::string const& what, Launch const& launch) {
@@ -69,6 +70,11 @@ Options const& options() noexcept {
     return in_force;
 }
 
+std::map<std::string, std::int64_t> launches() {
+    std::lock_guard const lock(one_launch);
+    return launches_made;
+}
+
 Scope::Scope(Options options) : before_(in_force) {
     in_force = options;
 }
@@ -88,6 +94,7 @@ void run(Launch const& launch, void (*body)(void const*), void const* context) {
     validate(launch);
     if (in_launch) refuse(cudaErrorNotSupported, "a kernel cannot launch another one", launch);
     std::lock_guard const lock(one_launch);
+    ++launches_made[launch.where.file_name()];
     struct Running {
         Running() { in_launch = true; }
         ~Running() {
