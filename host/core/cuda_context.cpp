@@ -20,25 +20,6 @@ void check_runtime(cudaError_t code, char const* what, char const* file, int lin
     throw DeviceError(code, cudaGetErrorName(code), std::string(what) + ": " + cudaGetErrorString(code), file, line);
 }
 
-/// Makes the context's device current for this thread, and the caller's own again afterwards.
-class CurrentDevice {
-public:
-    explicit CurrentDevice(int device) {
-        if (cudaGetDevice(&former_) != cudaSuccess) former_ = device;
-        if (former_ != device) CA3_CHECK_RUNTIME(cudaSetDevice(device));
-        device_ = device;
-    }
-    ~CurrentDevice() {
-        if (former_ != device_) cudaSetDevice(former_);
-    }
-    CurrentDevice(CurrentDevice const&) = delete;
-    CurrentDevice& operator=(CurrentDevice const&) = delete;
-
-private:
-    int former_ = 0;
-    int device_ = 0;
-};
-
 int attribute(cudaDeviceAttr name, int device) {
     int value = 0;
     CA3_CHECK_RUNTIME(cudaDeviceGetAttribute(&value, name, device));
@@ -87,6 +68,18 @@ DeviceList list_devices() {
 
 }  // namespace
 
+CurrentDevice::CurrentDevice(int device) : former_(device), device_(device) {
+    if (cudaGetDevice(&former_) != cudaSuccess) {
+        cudaGetLastError();
+        former_ = device;
+    }
+    if (former_ != device) CA3_CHECK_RUNTIME(cudaSetDevice(device));
+}
+
+CurrentDevice::~CurrentDevice() {
+    if (former_ != device_) cudaSetDevice(former_);
+}
+
 DeviceList devices() noexcept {
     try {
         return list_devices();
@@ -125,9 +118,14 @@ void open(CudaOptions const& options, detail::ContextState& state) {
 
 void close(detail::ContextState& state) noexcept {
     if (!state.owns_stream) return;
-    cudaStreamSynchronize(state.stream);
-    cudaStreamDestroy(state.stream);
-    cudaGetLastError();
+    try {
+        CurrentDevice const current(state.device.index);
+        cudaStreamSynchronize(state.stream);
+        cudaStreamDestroy(state.stream);
+        cudaGetLastError();
+    } catch (Error const&) {
+        // The device is gone, and its streams with it.
+    }
     state.stream = nullptr;
     state.owns_stream = false;
 }
@@ -177,6 +175,12 @@ void copy_to_host(detail::ContextState const& state, void* to, void const* from,
 void synchronize(detail::ContextState const& state) {
     CurrentDevice const current(state.device.index);
     CA3_CHECK_RUNTIME(cudaStreamSynchronize(state.stream));
+}
+
+void fill(detail::ContextState const& state, void* to, unsigned char value, std::size_t bytes) {
+    if (bytes == 0) return;
+    CurrentDevice const current(state.device.index);
+    CA3_CHECK_RUNTIME(cudaMemsetAsync(to, value, bytes, state.stream));
 }
 
 }  // namespace ca3::cuda

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/cuda.hpp"
 #include "kernels/common/check.cuh"
 
 #include <cstddef>
@@ -21,7 +22,7 @@ struct LaunchConfig {
     std::source_location where = std::source_location::current();  ///< named in errors
 };
 
-/// Runs `kernel(args...)` on config.stream. Asynchronous on a GPU; on the host executor done when it returns.
+/// Runs `kernel(args...)` on config.stream, whose device must be current. Asynchronous on a GPU; on the host executor done when it returns.
 /// A grid with no blocks is a valid empty launch. Arguments are converted to the kernel's parameter types.
 /// @throws DeviceError when the launch is refused (errors of the running kernel surface at the next synchronisation)
 template <class... P, class... A>
@@ -73,6 +74,14 @@ void launch(void (*kernel)(P...), LaunchConfig const& config, A&&... args) {
         check(cudaLaunchKernelExC(&launch, function, pointers), "kernel launch", config.where);
     }(std::forward<A>(args)...);
 #endif
+}
+
+/// The same on the context's device and stream, whichever device is current.
+template <class... P, class... A>
+void launch(Context const& context, void (*kernel)(P...), LaunchConfig config, A&&... args) {
+    cuda::CurrentDevice const current(context.device());
+    config.stream = context.stream();
+    launch(kernel, config, std::forward<A>(args)...);
 }
 
 /// The block's dynamic shared memory, LaunchConfig::shared_bytes long and aligned to 128 bytes. Holds nothing defined at the start.

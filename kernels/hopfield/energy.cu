@@ -1,5 +1,4 @@
 #include "hopfield/backend.hpp"
-#include "kernels/common/check.cuh"
 #include "kernels/common/launch.cuh"
 
 #include <algorithm>
@@ -60,17 +59,15 @@ __global__ void __launch_bounds__(threads) energy_kernel(MatrixView<std::int32_t
 void energy(Context const& context, MatrixView<std::int32_t const> weights, std::int32_t const* threshold,
             MatrixView<std::int8_t const> states, std::int64_t* twice_energy) {
     if (states.rows == 0) return;
-    check(cudaMemsetAsync(twice_energy, 0, static_cast<std::size_t>(states.rows) * sizeof *twice_energy, context.stream()),
-          "cudaMemsetAsync");
+    ca3::cuda::fill(context.state(), twice_energy, 0, static_cast<std::size_t>(states.rows) * sizeof *twice_energy);
     std::int64_t const groups = (states.rows + states_per_block - 1) / states_per_block;
     std::int64_t const rows_each = threads / 32 * 4;
     std::int64_t const shares =
         std::clamp<std::int64_t>((states.cols + rows_each - 1) / rows_each, 1, std::max<std::int64_t>(1024 / groups, 1));
-    launch(energy_kernel,
+    launch(context, energy_kernel,
            {.grid = dim3(static_cast<unsigned>(groups), static_cast<unsigned>(shares)),
             .block = dim3(threads),
-            .shared_bytes = chunk * states_per_block,
-            .stream = context.stream()},
+            .shared_bytes = chunk * states_per_block},
            weights, threshold, states, reinterpret_cast<unsigned long long*>(twice_energy));
 }
 

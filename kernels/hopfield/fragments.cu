@@ -17,9 +17,9 @@ __device__ void for_each_index(std::int64_t count, Body body) {
     for (std::int64_t n = std::int64_t{blockIdx.x} * threads + threadIdx.x; n < count; n += step) body(n);
 }
 
-LaunchConfig config_for(Context const& context, std::int64_t count) {
+LaunchConfig config_for(std::int64_t count) {
     std::int64_t const blocks = std::min<std::int64_t>((count + threads - 1) / threads, 1 << 16);
-    return {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(threads), .stream = context.stream()};
+    return {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(threads)};
 }
 
 __global__ void __launch_bounds__(threads)
@@ -143,7 +143,7 @@ template <class Weight>
 Buffer<uint4> weight_fragments_of(Context const& context, Weight const* weights, std::int64_t neurons) {
     std::int64_t const steps = (neurons + 31) / 32;
     Buffer<uint4> out(context, static_cast<std::int64_t>(sizeof(Weight)) * ((neurons + 63) / 64) * steps * 128);
-    launch(weight_fragments_kernel<Weight>, config_for(context, out.size()), weights, neurons, steps, out.size(), out.data());
+    launch(context, weight_fragments_kernel<Weight>, config_for(out.size()), weights, neurons, steps, out.size(), out.data());
     return out;
 }
 
@@ -152,28 +152,28 @@ Buffer<uint4> weight_fragments_of(Context const& context, Weight const* weights,
 Buffer<uint4> make_overlap_fragments(Context const& context, std::uint32_t const* rows, std::int64_t patterns, std::int64_t neurons) {
     std::int64_t const pairs = overlap_pairs(neurons);
     Buffer<uint4> out(context, (patterns + 7) / 8 * pairs * 32);
-    launch(overlap_fragments_kernel, config_for(context, out.size()), rows, patterns, (neurons + 31) / 32, pairs, out.size(), out.data());
+    launch(context, overlap_fragments_kernel, config_for(out.size()), rows, patterns, (neurons + 31) / 32, pairs, out.size(), out.data());
     return out;
 }
 
 Buffer<uint2> make_field_fragments(Context const& context, std::uint32_t const* columns, std::int64_t patterns, std::int64_t neurons) {
     std::int64_t const steps = (patterns + 31) / 32;
     Buffer<uint2> out(context, (neurons + 63) / 64 * steps * 32);
-    launch(field_fragments_kernel, config_for(context, out.size()), columns, patterns, neurons, steps, out.size(), out.data());
+    launch(context, field_fragments_kernel, config_for(out.size()), columns, patterns, neurons, steps, out.size(), out.data());
     return out;
 }
 
 Buffer<uint4> make_overlap_blocks(Context const& context, std::uint32_t const* rows, std::int64_t patterns, std::int64_t neurons) {
     std::int64_t const steps = (neurons + 255) / 256;
     Buffer<uint4> out(context, (patterns + 63) / 64 * steps * 128);
-    launch(overlap_blocks_kernel, config_for(context, out.size()), rows, patterns, (neurons + 31) / 32, steps, out.size(), out.data());
+    launch(context, overlap_blocks_kernel, config_for(out.size()), rows, patterns, (neurons + 31) / 32, steps, out.size(), out.data());
     return out;
 }
 
 Buffer<std::uint32_t> make_field_blocks(Context const& context, std::uint32_t const* columns, std::int64_t patterns, std::int64_t neurons) {
     std::int64_t const pairs = (patterns + 63) / 64;
     Buffer<std::uint32_t> out(context, (neurons + 63) / 64 * pairs * 128);
-    launch(field_blocks_kernel, config_for(context, out.size()), columns, patterns, neurons, pairs, out.size(), out.data());
+    launch(context, field_blocks_kernel, config_for(out.size()), columns, patterns, neurons, pairs, out.size(), out.data());
     return out;
 }
 
@@ -198,7 +198,7 @@ Buffer<uint4> make_weight_blocks(Context const& context, WeightType type, void c
     std::int64_t const steps = (neurons + 31) / 32;
     Buffer<uint4> out(context, (neurons + 63) / 64 * steps * 128);
     auto const launch_for = [&](auto const* typed, int factor, std::int64_t offset) {
-        launch(weight_blocks_kernel<std::remove_cvref_t<decltype(*typed)>>, config_for(context, out.size()), typed, factor,
+        launch(context, weight_blocks_kernel<std::remove_cvref_t<decltype(*typed)>>, config_for(out.size()), typed, factor,
                static_cast<int>(offset), neurons, steps, out.size(), out.data());
     };
     if (type == WeightType::u8) {
@@ -211,7 +211,7 @@ Buffer<uint4> make_weight_blocks(Context const& context, WeightType type, void c
 
 Buffer<std::int32_t> count_ones(Context const& context, std::uint32_t const* rows, std::int64_t patterns, std::int64_t neurons) {
     Buffer<std::int32_t> out(context, patterns);
-    launch(count_ones_kernel, config_for(context, patterns), rows, patterns, (neurons + 31) / 32, out.data());
+    launch(context, count_ones_kernel, config_for(patterns), rows, patterns, (neurons + 31) / 32, out.data());
     return out;
 }
 

@@ -63,12 +63,9 @@ unsigned grid_for(std::int64_t blocks) {
 template <class T>
 void transpose_as(Context const& context, std::int64_t n, void const* in, void* out) {
     std::int64_t const tiles = (n + tile - 1) / tile;
-    launch(transpose_kernel<T>,
-           {.grid = dim3(grid_for(tiles * tiles)),
-            .block = dim3(threads),
-            .shared_bytes = tile * (tile + 1) * sizeof(T),
-            .stream = context.stream()},
-           n, static_cast<T const*>(in), static_cast<T*>(out));
+    launch(context, transpose_kernel<T>,
+           {.grid = dim3(grid_for(tiles * tiles)), .block = dim3(threads), .shared_bytes = tile * (tile + 1) * sizeof(T)}, n,
+           static_cast<T const*>(in), static_cast<T*>(out));
 }
 
 }  // namespace
@@ -76,14 +73,13 @@ void transpose_as(Context const& context, std::int64_t n, void const* in, void* 
 void pack_rows(Context const& context, MatrixView<std::int8_t const> in, Bit bit, std::uint32_t* out) {
     if (in.empty()) return;
     std::int64_t const words = in.rows * ((in.cols + 31) / 32);
-    launch(pack_rows_kernel, {.grid = dim3(grid_for((words + 7) / 8)), .block = dim3(threads), .stream = context.stream()}, in, bit, out);
+    launch(context, pack_rows_kernel, {.grid = dim3(grid_for((words + 7) / 8)), .block = dim3(threads)}, in, bit, out);
 }
 
 void pack_columns(Context const& context, MatrixView<std::int8_t const> in, std::uint32_t* out) {
     if (in.empty()) return;
     std::int64_t const count = (in.rows + 31) / 32 * in.cols;
-    launch(pack_columns_kernel,
-           {.grid = dim3(grid_for((count + threads - 1) / threads)), .block = dim3(threads), .stream = context.stream()}, in, out);
+    launch(context, pack_columns_kernel, {.grid = dim3(grid_for((count + threads - 1) / threads)), .block = dim3(threads)}, in, out);
 }
 
 void transpose(Context const& context, std::int64_t n, int element_bytes, void const* in, void* out) {

@@ -54,8 +54,7 @@ void pattern_overlaps(Context const& context, Model const& model, Prepared& prep
             pack_rows(context, device_view, Bit::positive, plus.data());
             pack_rows(context, device_view, Bit::negative, minus.data());
             std::int64_t const blocks = std::min<std::int64_t>((count * P + threads - 1) / threads, 1 << 16);
-            launch(pattern_overlaps_kernel,
-                   {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(threads), .stream = context.stream()}, view.rows,
+            launch(context, pattern_overlaps_kernel, {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(threads)}, view.rows,
                    plus.data(), minus.data(), count, P, words, device_out.data());
             device_out.copy_to_host(out + first * P);
             first += count;

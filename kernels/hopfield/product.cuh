@@ -158,12 +158,9 @@ void product(Context const& context, MatrixView<std::int8_t const> a, MatrixView
     if constexpr (sizeof(Weight) == 1) {
         if (product_warpgroup(context, a, w, epilogue)) return;
     }
-    launch(product_kernel<Weight, Epilogue>,
-           {.grid = dim3(tiles<Shape::m, Shape::n>(a.rows, w.rows)),
-            .block = dim3(Shape::threads),
-            .shared_bytes = Shape::shared_bytes,
-            .stream = context.stream()},
-           a, rows_aligned(a), w, rows_aligned(w), epilogue);
+    launch(context, product_kernel<Weight, Epilogue>,
+           {.grid = dim3(tiles<Shape::m, Shape::n>(a.rows, w.rows)), .block = dim3(Shape::threads), .shared_bytes = Shape::shared_bytes}, a,
+           rows_aligned(a), w, rows_aligned(w), epilogue);
 }
 
 }  // namespace ca3::hopfield::cuda

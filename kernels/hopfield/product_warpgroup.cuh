@@ -126,15 +126,12 @@ bool product_warpgroup(Context const& context, MatrixView<std::int8_t const> a, 
     constexpr std::int64_t longest = 1 << 21;  // three times 255 of it is less than 2^31: epilogues need no wider integers
     auto const limits = device_limits(context.device());
     if (limits.compute_major != 9 || limits.compute_minor != 0 || a.cols >= longest || !rows_aligned(a) || !rows_aligned(w) ||
-        !ptx::has_wgmma(product_warpgroup_kernel<Weight, Epilogue>)) {
+        !ptx::has_wgmma(context, product_warpgroup_kernel<Weight, Epilogue>)) {
         return false;
     }
-    launch(product_warpgroup_kernel<Weight, Epilogue>,
-           {.grid = dim3(tiles<Shape::m, Shape::n>(a.rows, w.rows)),
-            .block = dim3(Shape::threads),
-            .shared_bytes = Shape::shared_bytes,
-            .stream = context.stream()},
-           a, w, epilogue);
+    launch(context, product_warpgroup_kernel<Weight, Epilogue>,
+           {.grid = dim3(tiles<Shape::m, Shape::n>(a.rows, w.rows)), .block = dim3(Shape::threads), .shared_bytes = Shape::shared_bytes}, a,
+           w, epilogue);
     return true;
 }
 

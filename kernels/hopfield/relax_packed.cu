@@ -91,7 +91,7 @@ bool relax_packed(Path path, Context const& context, DeviceModel const& model, D
     std::int64_t const d = model.neurons, words = (d + 127) / 128 * 4, count = job.batch * words;
     auto const launch_words = [&](auto kernel, auto... arguments) {
         std::int64_t const blocks = std::min<std::int64_t>((count + threads - 1) / threads, 1 << 16);
-        launch(kernel, {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(threads), .stream = context.stream()}, arguments...);
+        launch(context, kernel, {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(threads)}, arguments...);
     };
     Buffer<std::uint32_t> const plus(context, count), minus(context, count);
     Buffer<int> numbers(context, 2);  // whether there are zeros; states that blocks have taken

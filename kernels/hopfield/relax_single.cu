@@ -226,9 +226,8 @@ void relax_single(Context const& context, DeviceModel const& model, DeviceJob co
     std::int64_t const threads = std::clamp<std::int64_t>((model.neurons + 31) / 32 * 32, 32, most_threads);
     LaunchConfig const config{.grid = dim3(static_cast<unsigned>(blocks)),
                               .block = dim3(static_cast<unsigned>(threads)),
-                              .shared_bytes = static_cast<std::size_t>(scratch_bytes + (on_chip ? layout.bytes : 0)),
-                              .stream = context.stream()};
-    launch(kernel_for(model.kind, job.update, narrow), config, model, job, layout, slices.data());
+                              .shared_bytes = static_cast<std::size_t>(scratch_bytes + (on_chip ? layout.bytes : 0))};
+    launch(context, kernel_for(model.kind, job.update, narrow), config, model, job, layout, slices.data());
 }
 
 }  // namespace ca3::hopfield::cuda

@@ -334,11 +334,10 @@ bool run(Context const& context, DeviceModel const& model, DeviceJob const& job,
     std::int64_t const resident = std::clamp<std::int64_t>(limits.shared_bytes_per_multiprocessor / (bytes + 1024), 1, 2);
     std::int64_t const rows = WarpTile<tiles_m, zeros>::rows;
     std::int64_t const blocks = std::min((job.batch + rows - 1) / rows, resident * limits.multiprocessors);
-    launch(relax_tile_kernel<Source, tiles_m, zeros>,
+    launch(context, relax_tile_kernel<Source, tiles_m, zeros>,
            {.grid = dim3(static_cast<unsigned>(blocks)),
             .block = dim3(WarpTile<tiles_m, zeros>::threads),
-            .shared_bytes = static_cast<std::size_t>(bytes),
-            .stream = context.stream()},
+            .shared_bytes = static_cast<std::size_t>(bytes)},
            model, job, packed, layout);
     return true;
 }

@@ -257,7 +257,7 @@ bool run(Context const& context, DeviceModel const& model, DeviceJob const& job,
     std::int64_t const first_limb = planes + 2 * plane_bytes;
     std::int64_t const scratch = first_limb + limbs * limb_bytes;
     std::int64_t const bytes = scratch + StateTile::threads / 32 * scratch_bytes_of_warp;
-    if (bytes > limits.shared_bytes_per_block || !ptx::has_wgmma(relax_warpgroup_kernel<Source>)) return false;
+    if (bytes > limits.shared_bytes_per_block || !ptx::has_wgmma(context, relax_warpgroup_kernel<Source>)) return false;
 
     TileLayout const layout{.planes = static_cast<int>(planes),
                             .plane_bytes = static_cast<int>(plane_bytes),
@@ -267,12 +267,10 @@ bool run(Context const& context, DeviceModel const& model, DeviceJob const& job,
                             .bytes = static_cast<int>(bytes)};
     std::int64_t const resident = std::clamp<std::int64_t>(limits.shared_bytes_per_multiprocessor / (bytes + 1024), 1, 2);
     std::int64_t const blocks = std::min((job.batch + state_rows - 1) / state_rows, resident * limits.multiprocessors);
-    launch(relax_warpgroup_kernel<Source>,
-           {.grid = dim3(static_cast<unsigned>(blocks)),
-            .block = dim3(StateTile::threads),
-            .shared_bytes = static_cast<std::size_t>(bytes),
-            .stream = context.stream()},
-           model, job, packed, layout);
+    launch(
+        context, relax_warpgroup_kernel<Source>,
+        {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(StateTile::threads), .shared_bytes = static_cast<std::size_t>(bytes)},
+        model, job, packed, layout);
     return true;
 }
 

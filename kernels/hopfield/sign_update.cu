@@ -1,5 +1,4 @@
 #include "hopfield/backend.hpp"
-#include "kernels/common/check.cuh"
 #include "kernels/hopfield/product.cuh"
 
 namespace ca3::hopfield::cuda {
@@ -94,7 +93,7 @@ void sign_update(Context const& context, SignUpdateOptions options, MatrixView<T
                  std::int32_t* changed) {
     if (states_in.rows == 0) return;
     if (changed != nullptr) {
-        check(cudaMemsetAsync(changed, 0, static_cast<std::size_t>(states_in.rows) * sizeof *changed, context.stream()), "cudaMemsetAsync");
+        ca3::cuda::fill(context.state(), changed, 0, static_cast<std::size_t>(states_in.rows) * sizeof *changed);
     }
     bool const out_aligned = reinterpret_cast<std::uintptr_t>(states_out.data) % 8 == 0 && states_out.stride % 8 == 0;
     product(context, states_in, weights, TakeSign<T>{options, weights, stored, threshold, states_in, states_out, changed, out_aligned});

@@ -75,11 +75,10 @@ void softmax_update(Context const& context, double beta, MatrixView<float const>
     std::int64_t const blocks = on_chip ? groups : std::min<std::int64_t>(groups, 4 * limits.multiprocessors);
     Buffer<double> slices;
     if (!on_chip) slices = Buffer<double>(context, blocks * queries_per_block * patterns.rows);
-    launch(softmax_kernel,
+    launch(context, softmax_kernel,
            {.grid = dim3(static_cast<unsigned>(blocks)),
             .block = dim3(threads),
-            .shared_bytes = static_cast<std::size_t>(on_chip ? bytes : 0),
-            .stream = context.stream()},
+            .shared_bytes = static_cast<std::size_t>(on_chip ? bytes : 0)},
            beta, patterns, queries, out, slices.data());
 }
 

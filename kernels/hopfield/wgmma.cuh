@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/cuda.hpp"
 #include "kernels/common/check.cuh"
 #include "kernels/common/ptx.cuh"
 
@@ -67,7 +68,7 @@ template <int Pending, int size>
 void wgmma_wait(int (&)[size]) {}
 inline void fence_proxy_async() {}
 template <class Kernel>
-bool has_wgmma(Kernel) {
+bool has_wgmma(Context const&, Kernel) {
     return true;
 }
 
@@ -191,7 +192,8 @@ __device__ __forceinline__ void fence_proxy_async() {
 
 /// A build without code for sm_90a holds a stub in place of a kernel of warpgroup products, which needs hardly any registers.
 template <class... P>
-[[nodiscard]] bool has_wgmma(void (*kernel)(P...)) {
+[[nodiscard]] bool has_wgmma(Context const& context, void (*kernel)(P...)) {
+    cuda::CurrentDevice const current(context.device());
     cudaFuncAttributes attributes{};
     check(cudaFuncGetAttributes(&attributes, reinterpret_cast<void const*>(kernel)), "cudaFuncGetAttributes");
     return attributes.numRegs > 64;

@@ -1,4 +1,3 @@
-#include "kernels/common/check.cuh"
 #include "kernels/outer_product/product.cuh"
 
 #include <algorithm>
@@ -27,19 +26,18 @@ __global__ void __launch_bounds__(threads) fill_diagonal_kernel(MatrixView<T> we
         weights.data[i * weights.stride + i] = value;
 }
 
-LaunchConfig one_thread_per_neuron(Context const& context, std::int64_t neurons) {
+LaunchConfig one_thread_per_neuron(std::int64_t neurons) {
     std::int64_t const blocks = std::min<std::int64_t>((neurons + threads - 1) / threads, 1 << 16);
-    return {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(threads), .stream = context.stream()};
+    return {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(threads)};
 }
 
 template <bool update, class T>
 void launch_product(Context const& context, PackedColumns const& packed, std::int64_t patterns, Target<T> const& target) {
     std::int64_t const tiles = (target.weights.rows + tile_side - 1) / tile_side;
-    launch(product_kernel<update, T>,
+    launch(context, product_kernel<update, T>,
            {.grid = dim3(static_cast<unsigned>(tiles * (tiles + 1) / 2)),
             .block = dim3(Product::threads),
-            .shared_bytes = Product::shared_bytes<T>,
-            .stream = context.stream()},
+            .shared_bytes = Product::shared_bytes<T>},
            packed.bits.data(), packed.ones.data(), packed.steps, static_cast<unsigned>(patterns), target);
 }
 
@@ -47,7 +45,7 @@ void launch_product(Context const& context, PackedColumns const& packed, std::in
 template <class T>
 bool update(Context const& context, PackedColumns const& packed, std::int64_t patterns, Target<T> target) {
     Buffer<unsigned> strange(context, 1);
-    check(cudaMemsetAsync(strange.data(), 0, sizeof(unsigned), context.stream()), "cudaMemsetAsync");
+    ca3::cuda::fill(context.state(), strange.data(), 0, sizeof(unsigned));
     target.strange = strange.data();
     launch_product<true>(context, packed, patterns, target);
     unsigned found = 0;
@@ -72,19 +70,19 @@ void accumulate(Context const& context, AccumulateOptions const& options, Matrix
     if (options.stored == 0) return launch_product<false>(context, packed, patterns.rows, target);
 
     // The diagonal takes part in the check as what it would be if it were kept.
-    LaunchConfig const per_neuron = one_thread_per_neuron(context, weights.rows);
+    LaunchConfig const per_neuron = one_thread_per_neuron(weights.rows);
     Buffer<T> former_diagonal(context, weights.rows);
     std::vector<T> const kept(static_cast<std::size_t>(weights.rows), static_cast<T>(options.stored));
     former_diagonal.copy_from_host(kept.data());
-    launch(exchange_diagonal_kernel<T>, per_neuron, weights, former_diagonal.data());
+    launch(context, exchange_diagonal_kernel<T>, per_neuron, weights, former_diagonal.data());
     if (!update(context, packed, patterns.rows, target)) {
         std::swap(target.before, target.after);
         target.operation = options.operation == Operation::add ? Operation::remove : Operation::add;
         static_cast<void>(update(context, packed, patterns.rows, target));
-        launch(exchange_diagonal_kernel<T>, per_neuron, weights, former_diagonal.data());
+        launch(context, exchange_diagonal_kernel<T>, per_neuron, weights, former_diagonal.data());
         throw_not_a_sum(options, patterns.rows);
     }
-    launch(fill_diagonal_kernel<T>, per_neuron, weights, diagonal);
+    launch(context, fill_diagonal_kernel<T>, per_neuron, weights, diagonal);
 }
 
 template void accumulate(Context const&, AccumulateOptions const&, MatrixView<std::int8_t const>, MatrixView<std::uint8_t>);

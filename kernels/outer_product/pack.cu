@@ -1,4 +1,3 @@
-#include "kernels/common/check.cuh"
 #include "kernels/common/launch.cuh"
 #include "kernels/outer_product/packed.cuh"
 #include "outer_product/backend.hpp"
@@ -41,18 +40,17 @@ PackedColumns pack_columns(Context const& context, MatrixView<std::int8_t const>
     PackedColumns packed{.steps = steps,
                          .bits = Buffer<std::uint32_t>(context, detail::checked_product(columns, steps * step_words)),
                          .ones = Buffer<int>(context, columns)};
-    CUstream_st* const stream = context.stream();
-    check(cudaMemsetAsync(packed.ones.data(), 0, packed.ones.span().size_bytes(), stream), "cudaMemsetAsync");
+    ca3::cuda::fill(context.state(), packed.ones.data(), 0, packed.ones.span().size_bytes());
     if (patterns.empty()) return packed;
-    check(cudaMemsetAsync(packed.bits.data(), 0, packed.bits.span().size_bytes(), stream), "cudaMemsetAsync");
+    ca3::cuda::fill(context.state(), packed.bits.data(), 0, packed.bits.span().size_bytes());
 
     constexpr unsigned long long none = ~0ULL;
     Buffer<unsigned long long> first_strange(context, 1);
-    check(cudaMemsetAsync(first_strange.data(), 0xFF, sizeof none, stream), "cudaMemsetAsync");
+    ca3::cuda::fill(context.state(), first_strange.data(), 0xFF, sizeof none);
     std::int64_t const blocks = ((patterns.rows + 31) / 32 * patterns.cols + threads - 1) / threads;
-    launch(pack_columns_kernel,
-           {.grid = dim3(static_cast<unsigned>(std::min<std::int64_t>(blocks, 1 << 16))), .block = dim3(threads), .stream = stream},
-           patterns, steps * step_words, packed.bits.data(), packed.ones.data(), first_strange.data());
+    launch(context, pack_columns_kernel,
+           {.grid = dim3(static_cast<unsigned>(std::min<std::int64_t>(blocks, 1 << 16))), .block = dim3(threads)}, patterns,
+           steps * step_words, packed.bits.data(), packed.ones.data(), first_strange.data());
     unsigned long long strange = none;
     first_strange.copy_to_host(&strange);
     if (strange != none) {

@@ -1,7 +1,9 @@
 #include <ca3/context.hpp>
 #include <ca3/error.hpp>
+#include <ca3/matrix.hpp>
 
 #include "core/cuda.hpp"
+#include "kernels/common/launch.cuh"
 #include "tests/support/simt/executor.hpp"
 #include "tests/support/simt/runtime.hpp"
 
@@ -63,6 +65,70 @@ TEST(ExecutorContext, TooLittleMemoryIsOutOfMemoryWithItsNumbers) {
         EXPECT_EQ(e.free_bytes, 300u);
     }
     cuda::release(context.state(), p);
+}
+
+int current_device() {
+    int device = -1;
+    check(cudaGetDevice(&device), "cudaGetDevice");
+    return device;
+}
+
+__global__ void write_seven(int* out) {
+    *out = 7;
+}
+
+TEST(ExecutorContext, AStreamServesItsOwnDeviceOnly) {
+    simt::Scope const scope({.devices = 2});
+    Context const second = Context::cuda({.device = 1});
+    Buffer<int> const out(second, 1);
+
+    EXPECT_THROW(launch(write_seven, {.stream = second.stream()}, out.data()), DeviceError);
+    launch(second, write_seven, {}, out.data());
+
+    int value = 0;
+    out.copy_to_host(&value);
+    EXPECT_EQ(value, 7);
+}
+
+TEST(ExecutorContext, NoCallChangesTheCurrentDevice) {
+    simt::Scope const scope({.devices = 2});
+    for (int const before : {0, 1}) {
+        for (int const device : {0, 1}) {
+            check(cudaSetDevice(before), "cudaSetDevice");
+            auto const expect_unchanged = [&](char const* after) { EXPECT_EQ(current_device(), before) << device << ' ' << after; };
+            {
+                Context const context = Context::cuda({.device = device});
+                expect_unchanged("Context::cuda");
+                Buffer<int> out(context, 1);
+                expect_unchanged("an allocation");
+                cuda::fill(context.state(), out.data(), 0xFF, 4);
+                expect_unchanged("a fill");
+                int value = 0;
+                out.copy_to_host(&value);
+                EXPECT_EQ(value, -1);
+                out.copy_from_host(&value);
+                expect_unchanged("copies");
+                launch(context, write_seven, {}, out.data());
+                expect_unchanged("a launch");
+                EXPECT_THROW(launch(context, write_seven, {.block = 1025}, out.data()), DeviceError);
+                expect_unchanged("a refused launch");
+                EXPECT_THROW((void)Buffer<int>(context, std::int64_t{1} << 40), OutOfMemory);
+                expect_unchanged("a refused allocation");
+                context.synchronize();
+                expect_unchanged("synchronize");
+            }
+            expect_unchanged("the end of the context");
+        }
+    }
+    check(cudaSetDevice(0), "cudaSetDevice");
+}
+
+TEST(ExecutorContext, EachDeviceHasItsOwnMemory) {
+    simt::Scope const scope({.memory_bytes = 1000, .devices = 2});
+    Context const first = Context::cuda({.device = 0}), second = Context::cuda({.device = 1});
+    Buffer<char> const on_first(first, 700), on_second(second, 700);
+    EXPECT_THROW((void)Buffer<char>(second, 400), OutOfMemory);
+    EXPECT_THROW((void)Context::cuda({.device = 2}), DeviceUnavailable);
 }
 
 }  // namespace

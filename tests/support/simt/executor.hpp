@@ -44,7 +44,8 @@ struct Options {
     Order blocks = Order::ascending;  ///< of the blocks of a grid
     std::uint64_t seed = 0;
     int compute_capability = 80;                          ///< that the device claims
-    std::uint64_t memory_bytes = std::uint64_t{4} << 30;  ///< of the device; more is OutOfMemory
+    std::uint64_t memory_bytes = std::uint64_t{4} << 30;  ///< of each device; more is OutOfMemory
+    int devices = 1;                                      ///< alike; a stream serves only while its own device is current
 };
 
 /// The options in force. Process-wide, as the device is.

@@ -45,7 +45,8 @@ void validate(Launch const& launch) {
     if (launch.cluster > 1 || launch.cooperative) {
         refuse(cudaErrorNotSupported, "the host executor has neither clusters nor cooperative launches", launch);
     }
-    if (!is_stream(launch.stream)) refuse(cudaErrorInvalidResourceHandle, "the stream does not exist", launch);
+    if (!is_stream(launch.stream))
+        refuse(cudaErrorInvalidResourceHandle, "the stream does not exist or is not of the current device", launch);
 }
 
 void run_grid(Launch const& launch) {

@@ -10,7 +10,9 @@
 #include <mutex>
 #include <set>
 
-struct CUstream_st {};
+struct CUstream_st {
+    int device;
+};
 
 namespace ca3::simt {
 
@@ -24,25 +26,40 @@ constexpr std::size_t zone_bytes = 256;
 constexpr unsigned char zone = 0xA5;
 constexpr std::size_t alignment = 256;  // as cudaMalloc promises
 
-/// The device: its memory, by address, and its streams.
-struct Device {
+struct MemoryBlock {
+    std::size_t bytes;  ///< asked for, zones not counted
+    int device;
+};
+
+/// All devices: their memory, by address, and their streams.
+struct Devices {
     std::mutex mutex;
-    std::map<unsigned char*, std::size_t> blocks;  ///< bytes asked for, zones not counted
-    std::uint64_t bytes = 0;
+    std::map<unsigned char*, MemoryBlock> blocks;
     std::set<cudaStream_t> streams;
 
-    ~Device() {
-        for (auto const& [pointer, size] : blocks) std::free(pointer - zone_bytes);
+    [[nodiscard]] std::uint64_t bytes_on(int device) const {
+        std::uint64_t sum = 0;
+        for (auto const& [pointer, held] : blocks) sum += held.device == device ? held.bytes : 0;
+        return sum;
+    }
+
+    ~Devices() {
+        for (auto const& [pointer, held] : blocks) std::free(pointer - zone_bytes);
         for (cudaStream_t stream : streams) std::unique_ptr<CUstream_st> const ended(stream);
     }
 };
 
-Device& device() {
-    static Device instance;
+Devices& all() {
+    static Devices instance;
     return instance;
 }
 
 thread_local cudaError_t last_error = cudaSuccess;
+thread_local int current_device = 0;
+
+bool is_device(int index) {
+    return index >= 0 && index < options().devices;
+}
 
 cudaError_t result(cudaError_t error) {
     if (error != cudaSuccess) last_error = error;
@@ -81,21 +98,23 @@ SharedLimits shared_limits() {
 }  // namespace
 
 Allocations allocations() {
-    std::lock_guard const lock(device().mutex);
-    return {static_cast<std::int64_t>(device().blocks.size()), device().bytes};
+    std::lock_guard const lock(all().mutex);
+    std::uint64_t bytes = 0;
+    for (auto const& [pointer, held] : all().blocks) bytes += held.bytes;
+    return {static_cast<std::int64_t>(all().blocks.size()), bytes};
 }
 
 std::string damaged_guard() {
-    std::lock_guard const lock(device().mutex);
-    for (auto const& [pointer, bytes] : device().blocks) {
-        if (std::string found = damage(pointer, bytes); !found.empty()) return found;
+    std::lock_guard const lock(all().mutex);
+    for (auto const& [pointer, held] : all().blocks) {
+        if (std::string found = damage(pointer, held.bytes); !found.empty()) return found;
     }
     return {};
 }
 
 bool is_stream(cudaStream_t stream) {
-    std::lock_guard const lock(device().mutex);
-    return stream == nullptr || device().streams.contains(stream);
+    std::lock_guard const lock(all().mutex);
+    return stream == nullptr || (all().streams.contains(stream) && stream->device == current_device);
 }
 
 cudaError_t blocks_per_multiprocessor(int* blocks, int threads, std::size_t shared_bytes) {
@@ -165,12 +184,12 @@ char const* cudaGetErrorString(cudaError_t error) {
 }
 
 cudaError_t cudaGetDeviceCount(int* count) {
-    *count = 1;
+    *count = options().devices;
     return cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
-    if (index != 0) return result(cudaErrorInvalidDevice);
+    if (!is_device(index)) return result(cudaErrorInvalidDevice);
     *properties = {.name = "host executor",
                    .totalGlobalMem = options().memory_bytes,
                    .major = options().compute_capability / 10,
@@ -181,16 +200,18 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
 }
 
 cudaError_t cudaGetDevice(int* index) {
-    *index = 0;
+    *index = current_device;
     return cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int index) {
-    return index == 0 ? cudaSuccess : result(cudaErrorInvalidDevice);
+    if (!is_device(index)) return result(cudaErrorInvalidDevice);
+    current_device = index;
+    return cudaSuccess;
 }
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int index) {
-    if (index != 0) return result(cudaErrorInvalidDevice);
+    if (!is_device(index)) return result(cudaErrorInvalidDevice);
     switch (attribute) {
         case cudaDevAttrMaxSharedMemoryPerBlock:
             *value = 48 * 1024;
@@ -218,23 +239,24 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int ind
 }
 
 cudaError_t cudaMemGetInfo(std::size_t* free_bytes, std::size_t* total_bytes) {
-    std::uint64_t const used = allocations().bytes;
+    std::lock_guard const lock(all().mutex);
+    std::uint64_t const used = all().bytes_on(current_device);
     *total_bytes = options().memory_bytes;
     *free_bytes = used < *total_bytes ? *total_bytes - used : 0;
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-    auto made = std::make_unique<CUstream_st>();
-    std::lock_guard const lock(device().mutex);
-    device().streams.insert(made.get());
+    auto made = std::make_unique<CUstream_st>(current_device);
+    std::lock_guard const lock(all().mutex);
+    all().streams.insert(made.get());
     *stream = made.release();
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-    std::lock_guard const lock(device().mutex);
-    if (device().streams.erase(stream) == 0) return result(cudaErrorInvalidResourceHandle);
+    std::lock_guard const lock(all().mutex);
+    if (all().streams.erase(stream) == 0) return result(cudaErrorInvalidResourceHandle);
     std::unique_ptr<CUstream_st> const ended(stream);
     return cudaSuccess;
 }
@@ -247,19 +269,18 @@ cudaError_t cudaDeviceSynchronize() {
 }
 
 cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
-    std::lock_guard const lock(device().mutex);
+    std::lock_guard const lock(all().mutex);
     std::uint64_t const total = options().memory_bytes;
     *pointer = nullptr;
     if (bytes == 0) return cudaSuccess;
-    if (bytes > total || device().bytes > total - bytes) return result(cudaErrorMemoryAllocation);
+    if (bytes > total || all().bytes_on(current_device) > total - bytes) return result(cudaErrorMemoryAllocation);
     void* memory = nullptr;
     if (posix_memalign(&memory, alignment, bytes + 2 * zone_bytes) != 0) return result(cudaErrorMemoryAllocation);
     auto* const begin = static_cast<unsigned char*>(memory);
     std::memset(begin, zone, zone_bytes);
     std::memset(begin + zone_bytes, poison, bytes);
     std::memset(begin + zone_bytes + bytes, zone, zone_bytes);
-    device().blocks.emplace(begin + zone_bytes, bytes);
-    device().bytes += bytes;
+    all().blocks.emplace(begin + zone_bytes, MemoryBlock{bytes, current_device});
     *pointer = begin + zone_bytes;
     return cudaSuccess;
 }
@@ -271,13 +292,12 @@ cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stre
 
 cudaError_t cudaFree(void* pointer) {
     if (pointer == nullptr) return cudaSuccess;
-    std::lock_guard const lock(device().mutex);
-    auto const found = device().blocks.find(static_cast<unsigned char*>(pointer));
-    if (found == device().blocks.end()) return result(cudaErrorInvalidValue);
-    bool const clean = damage(found->first, found->second).empty();
-    device().bytes -= found->second;
+    std::lock_guard const lock(all().mutex);
+    auto const found = all().blocks.find(static_cast<unsigned char*>(pointer));
+    if (found == all().blocks.end()) return result(cudaErrorInvalidValue);
+    bool const clean = damage(found->first, found->second.bytes).empty();
     std::free(found->first - zone_bytes);
-    device().blocks.erase(found);
+    all().blocks.erase(found);
     return clean ? cudaSuccess : result(cudaErrorLaunchFailure);
 }
 

@@ -7,7 +7,8 @@
 struct CUstream_st;
 using cudaStream_t = CUstream_st*;
 
-/// The part of the CUDA runtime that launchers call, on host memory. Every call is done when it returns.
+/// The part of the CUDA runtime that launchers call, on host memory. Every call is done when it returns. Of streams that belong to a
+/// device other than the current one CUDA refuses launches; here every call that takes one is refused.
 enum cudaError_t : int {
     cudaSuccess = 0,
     cudaErrorInvalidValue = 1,
@@ -89,7 +90,7 @@ namespace ca3::simt {
 
 cudaError_t blocks_per_multiprocessor(int* blocks, int threads, std::size_t shared_bytes);
 
-/// Device memory in use.
+/// Device memory in use, on all devices.
 struct Allocations {
     std::int64_t count = 0;
     std::uint64_t bytes = 0;
@@ -100,7 +101,7 @@ struct Allocations {
 /// @returns an empty text, or what is damaged
 [[nodiscard]] std::string damaged_guard();
 
-/// The default stream, or one that was created and not destroyed.
+/// The default stream, or one that was created on the current device and not destroyed.
 [[nodiscard]] bool is_stream(cudaStream_t stream);
 
 }  // namespace ca3::simt
