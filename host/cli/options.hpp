@@ -32,6 +32,7 @@ template <class T>
 CLI::Option* add_choice(CLI::App& app, std::string const& name, T& value, std::vector<std::pair<std::string, T>> const& choices,
                         std::string const& description) {
     std::vector<std::string> words;
+    words.reserve(choices.size());
     for (auto const& choice : choices) words.push_back(choice.first);
     auto set = [&value, choices](std::string const& word) {
         for (auto const& choice : choices)

@@ -26,7 +26,7 @@ class Report {
 public:
     /// @param name of the command and of its files  @param id of the experiment ("H3"), or empty
     /// Prints the title, and what the run depends on: seed, backend, data.
-    Report(Environment const&, std::string name, std::string id, std::string title, std::string data = {});
+    Report(Environment const&, std::string name, std::string const& id, std::string const& title, std::string const& data = {});
 
     void line(std::string const& text);
     /// Prints the table under its title, and keeps it in the JSON as `key`.

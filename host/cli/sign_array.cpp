@@ -69,7 +69,7 @@ constexpr char const* how_to_convert = "use --binary to read 0 as -1 and 1 as +1
 std::string index_text(std::vector<std::int64_t> const& shape, std::int64_t flat) {
     std::string text;
     for (auto i = shape.rbegin(); i != shape.rend(); ++i) {
-        text = std::to_string(flat % *i) + (text.empty() ? "" : ", ") + text;
+        text.insert(0, std::to_string(flat % *i) + (text.empty() ? "" : ", "));
         flat /= *i;
     }
     return "[" + text + "]";
@@ -118,10 +118,12 @@ SignArray to_mask(io::Array const& array, std::string const& name) {
     SignArray out = empty_like(array, name);
     std::int64_t const size = array.size();
     out.values.resize(static_cast<std::size_t>(size));
-    visit(array, name, [&](auto const* data) {
+    visit(array, name, [&]<class T>(T const* data) {
         for (std::int64_t i = 0; i < size; ++i) {
-            if (data[i] != data[i])
-                throw InvalidArgument(name + ": element " + index_text(array.shape, i) + " is nan, expected a truth value");
+            if constexpr (std::is_floating_point_v<T>) {
+                if (std::isnan(data[i]))
+                    throw InvalidArgument(name + ": element " + index_text(array.shape, i) + " is nan, expected a truth value");
+            }
             out.values[static_cast<std::size_t>(i)] = data[i] != 0 ? 1 : 0;
         }
     });

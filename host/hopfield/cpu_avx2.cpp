@@ -1,3 +1,4 @@
+#include "core/target.hpp"
 #include "hopfield/cpu_relax.hpp"
 
 #if defined(__x86_64__)
@@ -8,8 +9,7 @@
 #include <cstring>
 #include <limits>
 
-#pragma GCC push_options
-#pragma GCC target("avx2,bmi2,popcnt,fma")
+CA3_TARGET_BEGIN("avx2,bmi2,popcnt,fma")
 
 #include "hopfield/cpu_generic_inl.hpp"
 
@@ -249,7 +249,7 @@ constexpr Kernels kernel_table{.sweep_states = 1,
 
 }  // namespace ca3::hopfield::cpu
 
-#pragma GCC pop_options
+CA3_TARGET_END
 
 namespace ca3::hopfield::cpu {
 Kernels const& avx2_kernels() {

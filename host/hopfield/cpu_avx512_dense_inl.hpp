@@ -71,7 +71,7 @@ std::int64_t decide_dense(DenseDecision const& a) {
     __m512i const scale = _mm512_set1_epi32(a.scale), shift = _mm512_set1_epi32(a.shift), zero = _mm512_setzero_si512();
     __m512i const minus = _mm512_set1_epi32(-1), plus = _mm512_set1_epi32(1);
     __m512i const on_tie = a.tie == Tie::plus ? plus : a.tie == Tie::minus ? minus : zero;
-    std::int64_t changes = 0;
+    __m512i changes = zero;
     for (std::int64_t i = 0; i < a.d; i += 16) {
         auto const valid = static_cast<__mmask16>(a.d - i >= 16 ? 0xFFFF : (1 << (a.d - i)) - 1);
         __m512i const s = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(valid, a.now + i));
@@ -80,10 +80,10 @@ std::int64_t decide_dense(DenseDecision const& a) {
         if (a.diagonal != nullptr) h = _mm512_sub_epi32(h, _mm512_mullo_epi32(s, _mm512_maskz_loadu_epi32(valid, a.diagonal + i)));
         __m512i next = _mm512_mask_mov_epi32(a.tie == Tie::keep ? s : on_tie, _mm512_cmpgt_epi32_mask(h, zero), plus);
         next = _mm512_mask_mov_epi32(next, _mm512_cmplt_epi32_mask(h, zero), minus);
-        changes += std::popcount(static_cast<unsigned>(_mm512_mask_cmpneq_epi32_mask(valid, next, s)));
+        changes = _mm512_mask_add_epi32(changes, _mm512_mask_cmpneq_epi32_mask(valid, next, s), changes, plus);
         _mm_mask_storeu_epi8(a.next + i, valid, _mm512_cvtepi32_epi8(next));
     }
-    return changes;
+    return _mm512_reduce_add_epi32(changes);
 }
 
 void pack(std::int8_t const* state, std::int64_t d, Bits bits) {

@@ -244,22 +244,24 @@ inline void for_blocks(SweepArguments const& sweep, Tables const& tables, Block 
     }
 }
 
+// Masks are joined as masks: GCC 12 spills one of 16 bits to memory and reads it back as 32.
 void decide_wide(SweepArguments const& sweep, int b, std::int32_t const* h) {
     __m512i const diagonal = _mm512_set1_epi32(sweep.diagonal), zero = _mm512_setzero_si512();
     for (std::int64_t chunk = 0; chunk < ceil_div(sweep.packed->d, 32); ++chunk) {
         std::uint32_t const plus = half_word(sweep.states[b].plus, chunk), nonzero = half_word(sweep.states[b].nonzero, chunk);
-        std::uint32_t above = 0, equal = 0;
-#pragma GCC unroll 16
+        __mmask16 above[2], equal[2];
+#pragma GCC unroll 2
         for (int half = 0; half < 2; ++half) {
             auto const up = static_cast<__mmask16>(plus >> (16 * half));
             auto const down = static_cast<__mmask16>((nonzero & ~plus) >> (16 * half));
             __m512i field = _mm512_loadu_si512(h + 32 * chunk + 16 * half);
             field = _mm512_mask_sub_epi32(field, up, field, diagonal);
             field = _mm512_mask_add_epi32(field, down, field, diagonal);
-            above |= static_cast<std::uint32_t>(_mm512_cmpgt_epi32_mask(field, zero)) << (16 * half);
-            equal |= static_cast<std::uint32_t>(_mm512_cmpeq_epi32_mask(field, zero)) << (16 * half);
+            above[half] = _mm512_cmpgt_epi32_mask(field, zero);
+            equal[half] = _mm512_cmpeq_epi32_mask(field, zero);
         }
-        write_next(sweep.states[b], sweep.next[b], tie_masks(sweep.tie), chunk, valid_half(sweep.packed->d, chunk), above, equal);
+        write_next(sweep.states[b], sweep.next[b], tie_masks(sweep.tie), chunk, valid_half(sweep.packed->d, chunk),
+                   _mm512_kunpackw(above[1], above[0]), _mm512_kunpackw(equal[1], equal[0]));
     }
 }
 

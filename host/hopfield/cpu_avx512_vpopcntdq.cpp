@@ -1,3 +1,4 @@
+#include "core/target.hpp"
 #include "hopfield/cpu_relax.hpp"
 
 #if defined(__x86_64__)
@@ -11,8 +12,7 @@
 // GCC 12 takes the undefined pass-through operands inside its own intrinsics for uninitialised variables.
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopcntdq,popcnt,bmi2")
+CA3_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopcntdq,popcnt,bmi2")
 
 namespace ca3::hopfield::cpu {
 namespace {
@@ -27,7 +27,7 @@ inline __m512i popcount64(__m512i bits) {
 #include "hopfield/cpu_avx512_dense_inl.hpp"
 #include "hopfield/cpu_avx512_inl.hpp"
 
-#pragma GCC pop_options
+CA3_TARGET_END
 
 namespace ca3::hopfield::cpu {
 Kernels const& avx512_vpopcntdq_kernels() {

@@ -1,3 +1,4 @@
+#include "core/target.hpp"
 #include "outer_product/cpu_tile.hpp"
 
 #if defined(__x86_64__)
@@ -6,8 +7,7 @@
 #include <algorithm>
 
 // Past all includes, so that inline functions of the standard library are not compiled for this instruction set.
-#pragma GCC push_options
-#pragma GCC target("avx2,bmi2,fma")
+CA3_TARGET_BEGIN("avx2,bmi2,fma")
 
 namespace ca3::outer_product::cpu {
 
@@ -76,5 +76,5 @@ template void count_avx2(std::uint64_t const*, std::uint64_t const*, std::int64_
 
 }  // namespace ca3::outer_product::cpu
 
-#pragma GCC pop_options
+CA3_TARGET_END
 #endif

@@ -1,3 +1,4 @@
+#include "core/target.hpp"
 #include "outer_product/cpu_tile.hpp"
 
 #if defined(__x86_64__)
@@ -6,8 +7,7 @@
 #include <algorithm>
 
 // Past all includes, so that inline functions of the standard library are not compiled for this instruction set.
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,bmi2,fma")
+CA3_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,bmi2,fma")
 
 namespace ca3::outer_product::cpu {
 
@@ -86,8 +86,8 @@ template void count_avx512_bw(std::uint64_t const*, std::uint64_t const*, std::i
 template void count_avx512_bw(std::uint64_t const*, std::uint64_t const*, std::int64_t, std::int64_t, std::int16_t*);
 template void count_avx512_bw(std::uint64_t const*, std::uint64_t const*, std::int64_t, std::int64_t, std::int32_t*);
 
-#pragma GCC push_options
-#pragma GCC target("avx512vpopcntdq")
+CA3_TARGET_END
+CA3_TARGET_BEGIN("avx512vpopcntdq,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,bmi2,fma")
 
 namespace {
 
@@ -121,9 +121,7 @@ template void count_avx512_vpopcntdq(std::uint64_t const*, std::uint64_t const*,
 template void count_avx512_vpopcntdq(std::uint64_t const*, std::uint64_t const*, std::int64_t, std::int64_t, std::int16_t*);
 template void count_avx512_vpopcntdq(std::uint64_t const*, std::uint64_t const*, std::int64_t, std::int64_t, std::int32_t*);
 
-#pragma GCC pop_options
-
 }  // namespace ca3::outer_product::cpu
 
-#pragma GCC pop_options
+CA3_TARGET_END
 #endif
