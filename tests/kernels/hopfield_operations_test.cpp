@@ -176,28 +176,68 @@ TEST(HopfieldEnergyKernel, IsTheQuadraticFormTwice) {
     }
 }
 
-TEST(HopfieldSoftmaxKernel, IsTheMeanOfThePatternsUnderTheSoftmax) {
+TEST(HopfieldEnergyKernel, TakesMoreColumnsThanOneChunkHolds) {
+    std::int64_t const d = 4099, B = 2;
     Context const cuda = Context::cuda();
+    Random random(8);
+    auto const row = random_states(1, 2 * d, 0.0, random.bits());
+    std::vector<std::int32_t> weights(static_cast<std::size_t>(d * d)), thresholds(static_cast<std::size_t>(d));
+    for (std::int64_t k = 0; k < d * d; ++k) weights[static_cast<std::size_t>(k)] = row[static_cast<std::size_t>(k % (2 * d - 1))];
+    for (auto& value : thresholds) value = static_cast<std::int32_t>(random.between(-9, 9));
+    auto const states = random_states(B, d, 0.2, random.bits());
+    std::vector<std::int64_t> expected(static_cast<std::size_t>(B));
+    hopfield::reference::energy(Context::reference(), view(weights, d, d), thresholds.data(), view(states, B, d), expected.data());
+
+    Guarded const device_weights(cuda, weights, d, d), device_threshold(cuda, thresholds, 1, d, 0);
+    Guarded const device_states(cuda, states, B, d);
+    for (auto const order : {simt::Order::ascending, simt::Order::descending}) {
+        simt::Scope const scope({.order = order});
+        Guarded<std::int64_t> const out(cuda, 1, B, 0);
+        hopfield::cuda::energy(cuda, device_weights.const_view(), device_threshold.const_view().data, device_states.const_view(),
+                               out.view().data);
+        EXPECT_TRUE(same_values(expected, out.values()));
+    }
+}
+
+/// Against the reference, within what hopfield.hpp promises.
+void expect_softmax(double beta, std::int64_t d, std::int64_t P, std::int64_t B, Random& random) {
+    SCOPED_TRACE(testing::Message() << "beta " << beta << ", d " << d << ", P " << P << ", B " << B);
+    Context const cuda = Context::cuda();
+    std::vector<float> patterns(static_cast<std::size_t>(P * d)), queries(static_cast<std::size_t>(B * d));
+    for (float& x : patterns) x = static_cast<float>(random.normal());
+    for (float& x : queries) x = static_cast<float>(random.normal());
+    std::vector<float> expected(static_cast<std::size_t>(B * d));
+    hopfield::reference::softmax_update(Context::reference(), beta, view(patterns, P, d), view(queries, B, d), {expected.data(), B, d});
+
+    Guarded const device_patterns(cuda, patterns, P, d), device_queries(cuda, queries, B, d);
+    Guarded<float> const out(cuda, B, d);
+    hopfield::cuda::softmax_update(cuda, beta, device_patterns.const_view(), device_queries.const_view(), out.view());
+    cuda.synchronize();
+
+    double largest = 0;
+    for (float const x : patterns) largest = std::max(largest, std::fabs(double{x}));
+    auto const actual = out.values();
+    EXPECT_TRUE(
+        all_near(std::vector<double>(expected.begin(), expected.end()), std::vector<double>(actual.begin(), actual.end()), 1e-6 * largest));
+    EXPECT_TRUE(out.guards_intact());
+}
+
+TEST(HopfieldSoftmaxKernel, IsTheMeanOfThePatternsUnderTheSoftmax) {
     Random random(7);
-    for (auto const& [d, P, B] : odd_shapes()) {
-        SCOPED_TRACE(testing::Message() << "d " << d << ", P " << P << ", B " << B);
-        std::vector<float> patterns(static_cast<std::size_t>(P * d)), queries(static_cast<std::size_t>(B * d));
-        for (float& x : patterns) x = static_cast<float>(random.normal());
-        for (float& x : queries) x = static_cast<float>(random.normal());
-        std::vector<float> expected(static_cast<std::size_t>(B * d));
-        hopfield::reference::softmax_update(Context::reference(), 0.7, view(patterns, P, d), view(queries, B, d), {expected.data(), B, d});
+    for (auto const& [d, P, B] : odd_shapes()) expect_softmax(0.7, d, P, B, random);
+}
 
-        Guarded const device_patterns(cuda, patterns, P, d), device_queries(cuda, queries, B, d);
-        Guarded<float> const out(cuda, B, d);
-        hopfield::cuda::softmax_update(cuda, 0.7, device_patterns.const_view(), device_queries.const_view(), out.view());
-        cuda.synchronize();
+TEST(HopfieldSoftmaxKernel, DoesNotOverflowWhereEveryScoreIsLarge) {
+    Random random(9);
+    for (double const beta : {1000.0, -1000.0}) expect_softmax(beta, 65, 33, 5, random);
+}
 
-        double largest = 0;
-        for (float const x : patterns) largest = std::max(largest, std::fabs(double{x}));
-        auto const actual = out.values();
-        EXPECT_TRUE(all_near(std::vector<double>(expected.begin(), expected.end()), std::vector<double>(actual.begin(), actual.end()),
-                             1e-6 * largest));  // as hopfield.hpp promises
-        EXPECT_TRUE(out.guards_intact());
+/// More queries than slices, so that each serves several.
+TEST(HopfieldSoftmaxKernel, KeepsScoresInDeviceMemoryWhereSharedMemoryIsShort) {
+    Random random(10);
+    for (auto const order : {simt::Order::ascending, simt::Order::descending}) {
+        simt::Scope const scope({.order = order, .blocks = order, .shared_bytes = 1000});
+        for (std::int64_t const B : {1, 4, 33, 131}) expect_softmax(0.7, 33, 65, B, random);
     }
 }
 

@@ -16,7 +16,8 @@ using hopfield::Update;
 
 using hopfield::cuda::Path;
 
-void expect_relaxes_as_defined(Model const& model, OwnedJob const& given) {
+/// @param shared_bytes that a block may have while relaxing; 0: as many as usual
+void expect_relaxes_as_defined(Model const& model, OwnedJob const& given, int shared_bytes = 0) {
     SCOPED_TRACE(describe(model, given.job));
     Context const reference = Context::reference(), cuda = Context::cuda();
     OwnedJob expected(given);
@@ -27,7 +28,12 @@ void expect_relaxes_as_defined(Model const& model, OwnedJob const& given) {
         SCOPED_TRACE(name);
         OwnedJob actual(given);
         auto const prepared = hopfield::cuda::prepare(cuda, model);
-        hopfield::cuda::relax_by(path, cuda, *prepared, actual.job);
+        {
+            simt::Options options = simt::options();
+            options.shared_bytes = shared_bytes;
+            simt::Scope const scope(options);
+            hopfield::cuda::relax_by(path, cuda, *prepared, actual.job);
+        }
 
         EXPECT_TRUE(same_values(expected.states, actual.states));
         EXPECT_TRUE(same_values(expected.sweeps, actual.sweeps));
@@ -83,6 +89,15 @@ TEST_P(HopfieldRelaxKernel, SplitsTheBatchWhereMemoryIsShort) {
     expect_relaxes_as_defined(model, job);
 }
 
+/// More states than workspaces, so that each serves several.
+TEST_P(HopfieldRelaxKernel, KeepsStatesInDeviceMemoryWhereSharedMemoryIsShort) {
+    Random random(seed() + 6);
+    for (int round = 0; round < 3; ++round) {
+        Model const model = random_model(kind(), random.between(60, 140), random.between(10, 40), random);
+        expect_relaxes_as_defined(model, random_job(model, random.between(10, 40), update(), random), 400);
+    }
+}
+
 TEST_P(HopfieldRelaxKernel, DoesNotDependOnTheOrderOfWarpsAndBlocks) {
     Random random(seed() + 5);
     for (auto const order : {simt::Order::descending, simt::Order::random}) {
@@ -112,6 +127,24 @@ INSTANTIATE_TEST_SUITE_P(Kinds, HopfieldRelaxKernel,
                                                           Kind::dense),
                                           testing::Values(Update::synchronous, Update::asynchronous, Update::shared, Update::sequential)),
                          name_of);
+
+// A block that serves several states must not take the last but one state of one for that of the next.
+TEST(HopfieldTwoCycle, IsNotTakenFromTheStateBefore) {
+    Model model;
+    model.neurons = 100;
+    model.patterns = 1;
+    model.pattern = random_patterns(1, 100, 1);
+    model.diagonal.assign(100, 1);
+    model.field_limit = 100;
+    OwnedJob owned(40, 100);
+    for (std::int64_t b = 0; b < 40; ++b) {
+        auto const cue = with_flips(model.pattern, 5, static_cast<std::uint64_t>(b));
+        std::copy(cue.begin(), cue.end(), owned.states.begin() + 100 * b);
+    }
+    owned.job.max_sweeps = 10;
+
+    expect_relaxes_as_defined(model, OwnedJob(owned), 400);
+}
 
 TEST(HopfieldTwoCycle, IsFoundForTwoNeuronsThatFollowEachOther) {  // N = 2, w_12 = w_21 = 1, s = (1, -1)
     Model model;

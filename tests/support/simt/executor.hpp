@@ -45,6 +45,7 @@ struct Options {
     std::uint64_t seed = 0;
     int compute_capability = 80;                          ///< that the device claims
     std::uint64_t memory_bytes = std::uint64_t{4} << 30;  ///< of each device; more is OutOfMemory
+    int shared_bytes = 0;                                 ///< that a block may have at most; 0: as the compute capability says
     int devices = 1;                                      ///< alike; a stream serves only while its own device is current
 };
 

@@ -83,6 +83,7 @@ struct SharedLimits {
 };
 
 SharedLimits shared_limits() {
+    if (int const bytes = options().shared_bytes; bytes > 0) return {bytes, bytes + 1024};
     switch (options().compute_capability) {
         case 75:
             return {64 * 1024, 64 * 1024};
