@@ -72,6 +72,15 @@ TEST_P(HopfieldRelaxKernel, FollowsTheDefinitionAtEveryOddNumberOfNeurons) {
     }
 }
 
+/// More words than a warp has lanes, more than one step of the widest products.
+TEST_P(HopfieldRelaxKernel, FollowsTheDefinitionForManyNeurons) {
+    Random random(seed() + 7);
+    for (std::int64_t const d : {511, 513, 1057}) {
+        Model const model = random_model(kind(), d, random.between(3, 12), random);
+        expect_relaxes_as_defined(model, random_job(model, random.between(1, 3), update(), random));
+    }
+}
+
 /// Rows of a tile are refilled, and none is lost or done twice.
 TEST_P(HopfieldRelaxKernel, FollowsTheDefinitionForEveryOddNumberOfStates) {
     Random random(seed() + 3);
