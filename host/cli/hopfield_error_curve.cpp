@@ -11,7 +11,7 @@ namespace {
 
 /// First `count` rows.
 SignArray head(SignArray const& a, std::int64_t count) {
-    return {count, a.cols, std::vector<std::int8_t>(a.values.begin(), a.values.begin() + count * a.cols)};
+    return {count, a.cols, HostVector<std::int8_t>(a.values.begin(), a.values.begin() + count * a.cols)};
 }
 
 void add(Series& series, double x, std::vector<double> const& values) {

@@ -14,7 +14,7 @@ namespace ca3::cli {
 struct SignArray {
     std::int64_t rows = 0;
     std::int64_t cols = 0;
-    std::vector<std::int8_t> values;
+    HostVector<std::int8_t> values;
 
     [[nodiscard]] MatrixView<std::int8_t const> view() const { return {values.data(), rows, cols}; }
 };

@@ -4,6 +4,9 @@
 #include "core/cuda.hpp"
 #include "core/state.hpp"
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -25,6 +28,20 @@ std::int64_t checked_product(std::int64_t rows, std::int64_t cols) {
     return product;
 }
 
+void* allocate_host(std::size_t bytes) {
+    constexpr std::size_t huge = std::size_t{2} << 20;
+    void* pointer = nullptr;
+    if (posix_memalign(&pointer, bytes < 2 * huge ? alignment : huge, std::max<std::size_t>(bytes, 1)) != 0) throw std::bad_alloc();
+#if defined(MADV_HUGEPAGE)
+    if (bytes >= 2 * huge) (void)madvise(pointer, bytes, MADV_HUGEPAGE);  // a wish: without it the block is in small pages
+#endif
+    return pointer;
+}
+
+void release_host(void* pointer) noexcept {
+    std::free(pointer);
+}
+
 void* allocate(Context const& context, std::int64_t count, std::size_t element_bytes) {
     if (count < 0) throw InvalidArgument("Buffer: count " + std::to_string(count) + " is negative");
     if (count == 0) return nullptr;
@@ -34,16 +51,18 @@ void* allocate(Context const& context, std::int64_t count, std::size_t element_b
                        " bytes exceed the address space");
     }
     if (context.backend() == Backend::cuda) return cuda::allocate(context.state(), bytes);
-    void* const pointer = ::operator new (bytes, std::align_val_t{alignment}, std::nothrow);
-    if (pointer == nullptr) throw OutOfMemory("Buffer", bytes, 0);
-    return pointer;
+    try {
+        return allocate_host(bytes);
+    } catch (std::bad_alloc const&) {
+        throw OutOfMemory("Buffer", bytes, 0);
+    }
 }
 
 void release(Context const& context, void* pointer) noexcept {
     if (context.backend() == Backend::cuda) {
         cuda::release(context.state(), pointer);
     } else {
-        ::operator delete (pointer, std::align_val_t{alignment});
+        release_host(pointer);
     }
 }
 

@@ -68,7 +68,8 @@ struct Reading {
 /// state = first_state + b for Update::asynchronous and 2^32 - 1 for Update::shared; key = i for Update::sequential.
 struct Job {
     std::int64_t batch = 0;
-    std::int8_t* states = nullptr;           ///< B x d, host memory, packed rows; in and out
+    MatrixView<std::int8_t const> cues{};    ///< B x d, host memory, entries not checked yet; without data: the states are the cues
+    std::int8_t* states = nullptr;           ///< B x d, host memory, packed rows; out, and in where there are no cues
     MatrixView<std::uint8_t const> clamp{};  ///< host; 0 rows: none, 1 row: for all states, B rows: one each
     Update update = Update::synchronous;
     Tie tie = Tie::keep;
@@ -83,6 +84,10 @@ struct Job {
     Reading* readings = nullptr;       ///< B, out, or null; a backend that fills them sets *read, the others leave it alone
     bool* read = nullptr;
 };
+
+/// Checks the cues, if any, and makes them the states. @throws InvalidArgument that names the first entry other than -1, 0 and +1
+void take_cues(Context const&, Job&);
+[[noreturn]] void refuse_cues(Job const&);
 
 /// What a backend keeps between calls: packed bits, device copies. Made by prepare(), dropped when the model changes.
 struct Prepared {
@@ -111,7 +116,8 @@ void softmax_update(Context const&, double beta, MatrixView<float const> pattern
 
 namespace cpu {
 [[nodiscard]] std::unique_ptr<Prepared> prepare(Context const&, Model const&);
-void relax(Context const&, Model const&, Prepared&, Job const&);
+/// Takes the cues itself, from where they are where that saves a copy.
+void relax(Context const&, Model const&, Prepared&, Job);
 void pattern_overlaps(Context const&, Model const&, Prepared&, MatrixView<std::int8_t const> states, std::int32_t* out);
 
 void overlaps(Context const&, MatrixView<std::int8_t const> patterns, MatrixView<std::int8_t const> states, MatrixView<std::int32_t> out);

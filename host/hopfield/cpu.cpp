@@ -123,12 +123,14 @@ std::unique_ptr<Prepared> prepare(Context const& context, Model const& model) {
     return packed;
 }
 
-void relax(Context const& context, Model const& model, Prepared& prepared, Job const& job) {
+void relax(Context const& context, Model const& model, Prepared& prepared, Job job) {
     auto const& packed = static_cast<Packed const&>(prepared);
     bool const plain = job.glauber == nullptr && job.clamp.rows == 0 && model.tau.empty();
     bool const small = model.field_limit < (std::int64_t{1} << 30);
+    if (model.kind == Kind::hebbian && plain && small && job.update == Update::synchronous && job.max_sweeps > 0)
+        return relax_hebbian(pool(context), model, packed, job);
+    take_cues(context, job);
     if (job.update != Update::synchronous) return relax_one_by_one(pool(context), model, packed, job);
-    if (model.kind == Kind::hebbian && plain && small) return relax_hebbian(pool(context), model, packed, job);
     if (model.kind == Kind::dense && !packed.panel.empty()) return relax_dense(pool(context), model, packed, job);
     relax_synchronously(pool(context), model, packed, job);
 }

@@ -122,11 +122,9 @@ std::uint32_t half_word(std::uint64_t const* plane, std::int64_t chunk) {
 void sweep_one(SweepArguments const& sweep) {
     constexpr std::int64_t reach = 32767;  // of 16-bit fields
     Packed const& packed = *sweep.packed;
-    std::int64_t const P8 = packed.octets * 8;
     auto* const tables = reinterpret_cast<std::uint8_t*>(sweep.scratch);
-    auto* const m = reinterpret_cast<std::int32_t*>(tables + 64 * packed.octets);
-    std::memset(m, 0, P8 * sizeof *m);
-    overlaps(packed, sweep.states, 1, sweep.full, m, P8);
+    std::int32_t* const m = sweep.m;
+    overlaps(packed, sweep.states, 1, sweep.full, m, overlap_stride(packed));
     std::int64_t total = sweep.diagonal;
     for (std::int64_t mu = 0; mu < packed.P; ++mu) total += std::abs(m[mu]);
     if (total > reach) return Generic::hebbian_sweep(sweep);
@@ -159,13 +157,14 @@ void hebbian_sweep(SweepArguments const& arguments) {
         SweepArguments one = arguments;
         one.states += b;
         one.next += b;
+        one.m += b * overlap_stride(*one.packed);
         one.count = 1;
         sweep_one(one);
     }
 }
 
 std::int64_t sweep_scratch(Packed const& packed) {
-    return std::max(packed.octets * 64 + packed.octets * 8 * 4, Generic::sweep_scratch(packed)) + 64;
+    return std::max(packed.octets * 64, Generic::sweep_scratch(packed)) + 64;
 }
 
 /// 32 neurons (half a panel) by S states. vpmaddubsw adds pairs of products of at most 255 and 2 * 127: 64 of them fit 16 bits.

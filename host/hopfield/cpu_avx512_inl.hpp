@@ -11,12 +11,7 @@ namespace avx512 {
 
 constexpr int tile = 2;  ///< states that share the loads of patterns and indices
 
-constexpr std::int64_t reach = 32767;  ///< largest sum of |m| that 16-bit fields hold
-
-/// Whole registers of 32-bit overlaps, and whole sextets.
-inline std::int64_t padded_patterns(Packed const& packed) {
-    return ceil_div(packed.sextets * 6, 16) * 16;
-}
+constexpr std::int64_t reach = 32766;  ///< largest |field| that 16 bits hold, with one more for the tie rule
 
 template <int S, bool full>
 void overlap_octet(Packed const& packed, std::int64_t octet, Bits const* states, __m512i (&differ)[S]) {
@@ -130,68 +125,89 @@ struct BlockArguments {
     std::int64_t wide_stride;
 };
 
-inline std::uint32_t half_word(std::uint64_t const* plane, std::int64_t chunk) {
-    std::uint32_t bits;
-    std::memcpy(&bits, reinterpret_cast<std::byte const*>(plane) + 4 * chunk, 4);
-    return bits;
-}
-
-inline void write_half_word(std::uint64_t* plane, std::int64_t chunk, std::uint32_t bits) {
-    std::memcpy(reinterpret_cast<std::byte*>(plane) + 4 * chunk, &bits, 4);
-}
-
-/// The tie rule as masks, so that a chunk is decided without a branch.
+/// The tie rule as masks, so that a word is decided without a branch.
 struct TieMasks {
-    std::uint32_t old;   ///< all ones: a tie keeps the old state
-    std::uint32_t plus;  ///< all ones: a tie gives +1
-    std::uint32_t sign;  ///< all ones: a tie never gives 0
+    std::uint64_t old;   ///< all ones: a tie keeps the old state
+    std::uint64_t plus;  ///< all ones: a tie gives +1
+    std::uint64_t sign;  ///< all ones: a tie never gives 0
 };
 
 inline TieMasks tie_masks(Tie tie) {
-    auto const all = [](bool set) { return set ? 0xFFFFFFFFu : 0u; };
+    auto const all = [](bool set) { return set ? ~std::uint64_t{0} : std::uint64_t{0}; };
     return {all(tie == Tie::keep), all(tie == Tie::plus), all(tie == Tie::plus || tie == Tie::minus)};
 }
 
-inline void write_next(Bits s, Bits next, TieMasks tie, std::int64_t chunk, std::uint32_t valid, std::uint32_t above, std::uint32_t equal) {
-    std::uint32_t const plus = above | (equal & ((half_word(s.plus, chunk) & tie.old) | tie.plus));
-    std::uint32_t const nonzero = ~equal | (half_word(s.nonzero, chunk) & tie.old) | tie.sign;
-    write_half_word(next.plus, chunk, plus & valid);
-    write_half_word(next.nonzero, chunk, nonzero & valid);
+inline void write_next(Bits s, Bits next, TieMasks tie, std::int64_t w, std::uint64_t valid, std::uint64_t above, std::uint64_t equal) {
+    next.plus[w] = (above | (equal & ((s.plus[w] & tie.old) | tie.plus))) & valid;
+    next.nonzero[w] = (~equal | (s.nonzero[w] & tie.old) | tie.sign) & valid;
 }
 
-/// The neurons of a chunk that exist.
-inline std::uint32_t valid_half(std::int64_t d, std::int64_t chunk) {
-    std::int64_t const left = d - 32 * chunk;
-    return left >= 32 ? 0xFFFFFFFFu : (1u << left) - 1;
+/// Two halves of a word. The masks are joined as masks: GCC 12 may spill one to memory and read it back wider than it was.
+inline std::uint64_t join(__mmask32 low, __mmask32 high) {
+    return _mm512_kunpackd(high, low);
 }
 
-/// Fields of a block that fit 16 bits, and the decision. `full`: no neuron is 0.
-template <int S, int N, bool full>
+/// Fields of a block that fit 16 bits, and the decision.
+template <int S, int N>
 void narrow_block(BlockArguments const& arguments, std::uint16_t const* index) {
     SweepArguments const& sweep = *arguments.sweep;
-    auto const diagonal = static_cast<short>(sweep.diagonal);
     __m512i sum[S][N];
-    sum_chunks<S, N>(arguments.tables, index, full ? diagonal : short{0}, sum);
-    __m512i const once = _mm512_set1_epi16(diagonal), twice = _mm512_add_epi16(once, once);
-    __m512i const zero = _mm512_setzero_si512();
+    sum_chunks<S, N>(arguments.tables, index, 0, sum);
+    __m512i const diagonal = _mm512_set1_epi16(static_cast<short>(sweep.diagonal)), zero = _mm512_setzero_si512();
     TieMasks const tie = tie_masks(sweep.tie);
 #pragma GCC unroll 4
     for (int b = 0; b < S; ++b) {
         Bits const s = sweep.states[b], next = sweep.next[b];
 #pragma GCC unroll 16
-        for (int n = 0; n < N; ++n) {
-            std::int64_t const chunk = arguments.chunk + n;
-            std::uint32_t const valid =
-                n == N - 1 ? valid_half(sweep.packed->d, chunk) : 0xFFFFFFFFu;  // only the last chunk of all is partial
-            std::uint32_t const plus = half_word(s.plus, chunk);
-            __m512i h = sum[b][n];
-            if constexpr (full) {
-                h = _mm512_mask_sub_epi16(h, plus, h, twice);  // h + D - 2 D [s = +1] = h - D s
-            } else {
-                h = _mm512_mask_sub_epi16(h, plus, h, once);
-                h = _mm512_mask_add_epi16(h, half_word(s.nonzero, chunk) & ~plus, h, once);
+        for (int k = 0; k < (N + 1) / 2; ++k) {
+            std::int64_t const w = arguments.chunk / 2 + k;
+            __mmask32 above[2] = {}, equal[2] = {};
+#pragma GCC unroll 2
+            for (int half = 0; half < 2; ++half) {
+                if (2 * k + half >= N) continue;
+                auto const plus = static_cast<__mmask32>(s.plus[w] >> (32 * half));
+                auto const nonzero = static_cast<__mmask32>(s.nonzero[w] >> (32 * half));
+                __m512i h = sum[b][2 * k + half];
+                h = _mm512_mask_sub_epi16(h, plus, h, diagonal);
+                h = _mm512_mask_add_epi16(h, nonzero & ~plus, h, diagonal);
+                above[half] = _mm512_cmpgt_epi16_mask(h, zero);
+                equal[half] = _mm512_cmpeq_epi16_mask(h, zero);
             }
-            write_next(s, next, tie, chunk, valid, _mm512_cmpgt_epi16_mask(h, zero), _mm512_cmpeq_epi16_mask(h, zero));
+            write_next(s, next, tie, w, valid_bits(sweep.packed->d, w), join(above[0], above[1]), join(equal[0], equal[1]));
+        }
+    }
+}
+
+/// The same where no neuron is 0 and no tie gives 0, so that one comparison decides: next = [h - D s + e > 0] with e = [s = +1], 1 or 0 as
+/// the tie rule is keep, plus or minus.
+template <int S, int N>
+void narrow_full_block(BlockArguments const& arguments, std::uint16_t const* index) {
+    SweepArguments const& sweep = *arguments.sweep;
+    auto const start = static_cast<short>(sweep.diagonal + (sweep.tie == Tie::plus ? 1 : 0));  // h + D, less 2 D where s = +1
+    __m512i sum[S][N];
+    sum_chunks<S, N>(arguments.tables, index, start, sum);
+    __m512i const step = _mm512_set1_epi16(static_cast<short>(2 * sweep.diagonal - (sweep.tie == Tie::keep ? 1 : 0)));
+    __m512i const zero = _mm512_setzero_si512();
+    constexpr int words = (N + 1) / 2;
+#pragma GCC unroll 4
+    for (int b = 0; b < S; ++b) {
+        std::uint64_t const* const plus = sweep.states[b].plus + arguments.chunk / 2;
+        std::uint64_t* const next_plus = sweep.next[b].plus + arguments.chunk / 2;
+        std::uint64_t* const next_nonzero = sweep.next[b].nonzero + arguments.chunk / 2;
+#pragma GCC unroll 16
+        for (int k = 0; k < words; ++k) {
+            __mmask32 above[2] = {};
+#pragma GCC unroll 2
+            for (int half = 0; half < 2; ++half) {
+                if (2 * k + half >= N) continue;
+                __m512i const h = sum[b][2 * k + half];
+                above[half] =
+                    _mm512_cmpgt_epi16_mask(_mm512_mask_sub_epi16(h, static_cast<__mmask32>(plus[k] >> (32 * half)), h, step), zero);
+            }
+            // Only the last word of all is partial.
+            std::uint64_t const valid = k == words - 1 ? valid_bits(sweep.packed->d, arguments.chunk / 2 + k) : ~std::uint64_t{0};
+            next_plus[k] = join(above[0], above[1]) & valid;
+            next_nonzero[k] = valid;
         }
     }
 }
@@ -216,20 +232,34 @@ void wide_block(BlockArguments const& arguments, std::uint16_t const* index) {
 
 using Block = void (*)(BlockArguments const&, std::uint16_t const*);
 
-template <int S, bool full>
+template <int S>
 constexpr Block narrow_blocks[most_chunks + 1] = {nullptr,
-                                                  narrow_block<S, 1, full>,
-                                                  narrow_block<S, 2, full>,
-                                                  narrow_block<S, 3, full>,
-                                                  narrow_block<S, 4, full>,
-                                                  narrow_block<S, 5, full>,
-                                                  narrow_block<S, 6, full>,
-                                                  narrow_block<S, 7, full>,
-                                                  narrow_block<S, 8, full>,
-                                                  narrow_block<S, 9, full>,
-                                                  narrow_block<S, 10, full>,
-                                                  narrow_block<S, 11, full>,
-                                                  narrow_block<S, 12, full>};
+                                                  narrow_block<S, 1>,
+                                                  narrow_block<S, 2>,
+                                                  narrow_block<S, 3>,
+                                                  narrow_block<S, 4>,
+                                                  narrow_block<S, 5>,
+                                                  narrow_block<S, 6>,
+                                                  narrow_block<S, 7>,
+                                                  narrow_block<S, 8>,
+                                                  narrow_block<S, 9>,
+                                                  narrow_block<S, 10>,
+                                                  narrow_block<S, 11>,
+                                                  narrow_block<S, 12>};
+template <int S>
+constexpr Block narrow_full_blocks[most_chunks + 1] = {nullptr,
+                                                       narrow_full_block<S, 1>,
+                                                       narrow_full_block<S, 2>,
+                                                       narrow_full_block<S, 3>,
+                                                       narrow_full_block<S, 4>,
+                                                       narrow_full_block<S, 5>,
+                                                       narrow_full_block<S, 6>,
+                                                       narrow_full_block<S, 7>,
+                                                       narrow_full_block<S, 8>,
+                                                       narrow_full_block<S, 9>,
+                                                       narrow_full_block<S, 10>,
+                                                       narrow_full_block<S, 11>,
+                                                       narrow_full_block<S, 12>};
 template <int S>
 constexpr Block wide_blocks[most_chunks + 1] = {nullptr,           wide_block<S, 1>,  wide_block<S, 2>, wide_block<S, 3>, wide_block<S, 4>,
                                                 wide_block<S, 5>,  wide_block<S, 6>,  wide_block<S, 7>, wide_block<S, 8>, wide_block<S, 9>,
@@ -244,24 +274,32 @@ inline void for_blocks(SweepArguments const& sweep, Tables const& tables, Block 
     }
 }
 
-// Masks are joined as masks: GCC 12 spills one of 16 bits to memory and reads it back as 32.
 void decide_wide(SweepArguments const& sweep, int b, std::int32_t const* h) {
     __m512i const diagonal = _mm512_set1_epi32(sweep.diagonal), zero = _mm512_setzero_si512();
-    for (std::int64_t chunk = 0; chunk < ceil_div(sweep.packed->d, 32); ++chunk) {
-        std::uint32_t const plus = half_word(sweep.states[b].plus, chunk), nonzero = half_word(sweep.states[b].nonzero, chunk);
-        __mmask16 above[2], equal[2];
+    TieMasks const tie = tie_masks(sweep.tie);
+    Bits const s = sweep.states[b];
+    std::int64_t const chunks = ceil_div(sweep.packed->d, 32);
+    for (std::int64_t w = 0; w < sweep.packed->words; ++w) {
+        __mmask32 above[2] = {}, equal[2] = {};
 #pragma GCC unroll 2
         for (int half = 0; half < 2; ++half) {
-            auto const up = static_cast<__mmask16>(plus >> (16 * half));
-            auto const down = static_cast<__mmask16>((nonzero & ~plus) >> (16 * half));
-            __m512i field = _mm512_loadu_si512(h + 32 * chunk + 16 * half);
-            field = _mm512_mask_sub_epi32(field, up, field, diagonal);
-            field = _mm512_mask_add_epi32(field, down, field, diagonal);
-            above[half] = _mm512_cmpgt_epi32_mask(field, zero);
-            equal[half] = _mm512_cmpeq_epi32_mask(field, zero);
+            if (2 * w + half >= chunks) continue;
+            __mmask16 part_above[2], part_equal[2];
+#pragma GCC unroll 2
+            for (int quarter = 0; quarter < 2; ++quarter) {
+                int const shift = 32 * half + 16 * quarter;
+                auto const up = static_cast<__mmask16>(s.plus[w] >> shift);
+                auto const down = static_cast<__mmask16>((s.nonzero[w] & ~s.plus[w]) >> shift);
+                __m512i field = _mm512_loadu_si512(h + 64 * w + shift);
+                field = _mm512_mask_sub_epi32(field, up, field, diagonal);
+                field = _mm512_mask_add_epi32(field, down, field, diagonal);
+                part_above[quarter] = _mm512_cmpgt_epi32_mask(field, zero);
+                part_equal[quarter] = _mm512_cmpeq_epi32_mask(field, zero);
+            }
+            above[half] = _mm512_kunpackw(part_above[1], part_above[0]);
+            equal[half] = _mm512_kunpackw(part_equal[1], part_equal[0]);
         }
-        write_next(sweep.states[b], sweep.next[b], tie_masks(sweep.tie), chunk, valid_half(sweep.packed->d, chunk),
-                   _mm512_kunpackw(above[1], above[0]), _mm512_kunpackw(equal[1], equal[0]));
+        write_next(s, sweep.next[b], tie, w, valid_bits(sweep.packed->d, w), join(above[0], above[1]), join(equal[0], equal[1]));
     }
 }
 
@@ -270,23 +308,23 @@ struct Workspace {
     std::int16_t* tables;  ///< S x sextets x 64
     std::int32_t* wide;    ///< S x wide_stride: fields that need 32 bits
     std::int64_t wide_stride;
-    std::int32_t* m;       ///< S x stride, 0 past P
-    std::int16_t* narrow;  ///< the same modulo 2^16
-    std::int16_t* twice;   ///< twice that
+    std::int32_t const* m;  ///< S x stride, 0 past P
+    std::int16_t* narrow;   ///< the same modulo 2^16
+    std::int16_t* twice;    ///< twice that
     std::int64_t stride;
 
     static std::int64_t bytes(Packed const& packed) {
-        return tile * (packed.sextets * 64 * 2 + ceil_div(packed.d, 32) * 32 * 4 + padded_patterns(packed) * 8);
+        return tile * (packed.sextets * 64 * 2 + ceil_div(packed.d, 32) * 32 * 4 + overlap_stride(packed) * 4);
     }
 
-    Workspace(Packed const& packed, std::byte* scratch)
-        : tables(reinterpret_cast<std::int16_t*>(scratch)),
-          wide(reinterpret_cast<std::int32_t*>(tables + tile * packed.sextets * 64)),
-          wide_stride(ceil_div(packed.d, 32) * 32),
-          m(wide + tile * wide_stride),
-          narrow(reinterpret_cast<std::int16_t*>(m + tile * padded_patterns(packed))),
-          twice(narrow + tile * padded_patterns(packed)),
-          stride(padded_patterns(packed)) {}
+    explicit Workspace(SweepArguments const& sweep)
+        : tables(reinterpret_cast<std::int16_t*>(sweep.scratch)),
+          wide(reinterpret_cast<std::int32_t*>(tables + tile * sweep.packed->sextets * 64)),
+          wide_stride(ceil_div(sweep.packed->d, 32) * 32),
+          m(sweep.m),
+          narrow(reinterpret_cast<std::int16_t*>(wide + tile * wide_stride)),
+          twice(narrow + tile * overlap_stride(*sweep.packed)),
+          stride(overlap_stride(*sweep.packed)) {}
 };
 
 /// Writes m modulo 2^16 and returns the sum of |m|.
@@ -337,18 +375,17 @@ bool sweep_in_parts(SweepArguments const& sweep, Workspace const& work) {
 template <int S>
 bool sweep_tile(SweepArguments const& sweep) {
     Packed const& packed = *sweep.packed;
-    Workspace const work(packed, sweep.scratch);
-#pragma GCC unroll 16
-    for (int b = 0; b < S; ++b) std::memset(work.m + b * work.stride + packed.P, 0, (work.stride - packed.P) * sizeof *work.m);
-    overlaps(packed, sweep.states, S, sweep.full, work.m, work.stride);
+    Workspace const work(sweep);
+    overlaps(packed, sweep.states, S, sweep.full, sweep.m, work.stride);
     std::int64_t largest = 0;
 #pragma GCC unroll 16
     for (int b = 0; b < S; ++b) largest = std::max(largest, narrow_overlaps(work, b));
     if (largest + sweep.diagonal > reach) return sweep_in_parts<S>(sweep, work);
 #pragma GCC unroll 16
     for (int b = 0; b < S; ++b) build_tables(work, packed, b, 0, packed.sextets);
-    for_blocks(sweep, {work.tables, packed.sextets, 0, packed.sextets}, sweep.full ? narrow_blocks<S, true> : narrow_blocks<S, false>,
-               nullptr, 0);
+    bool const one_comparison = sweep.full && sweep.tie != Tie::zero;
+    for_blocks(sweep, {work.tables, packed.sextets, 0, packed.sextets}, one_comparison ? narrow_full_blocks<S> : narrow_blocks<S>, nullptr,
+               0);
     return true;
 }
 
@@ -361,12 +398,53 @@ void hebbian_sweep(SweepArguments const& arguments) {
         SweepArguments part = arguments;
         part.states += b;
         part.next += b;
+        part.m += b * overlap_stride(*part.packed);
         part.count = arguments.count - b >= 2 ? 2 : 1;
         bool const exact = part.count == 2 ? sweep_tile<2>(part) : sweep_tile<1>(part);
         if (!exact) Generic::hebbian_sweep(part);  // six overlaps beyond 16 bits: more than 5,461 neurons and patterns alike
         b += part.count;
     }
 }
+
+Difference compare(Bits next, Bits now, Bits before, std::int64_t words) {
+    __m512i changes = _mm512_setzero_si512(), differs = changes;
+    for (std::int64_t w = 0; w < words; w += 8) {
+        auto const valid = static_cast<__mmask8>(words - w >= 8 ? 0xFF : (1 << (words - w)) - 1);
+        auto const load = [&](std::uint64_t const* plane) { return _mm512_maskz_loadu_epi64(valid, plane + w); };
+        __m512i const plus = load(next.plus), nonzero = load(next.nonzero);
+        __m512i const changed = _mm512_or_si512(_mm512_xor_si512(plus, load(now.plus)), _mm512_xor_si512(nonzero, load(now.nonzero)));
+        changes = _mm512_add_epi64(changes, popcount64(changed));
+        differs = _mm512_or_si512(differs, _mm512_xor_si512(plus, load(before.plus)));
+        differs = _mm512_or_si512(differs, _mm512_xor_si512(nonzero, load(before.nonzero)));
+    }
+    return {.changes = _mm512_reduce_add_epi64(changes), .as_before = _mm512_reduce_or_epi64(differs) == 0};
+}
+
+Reading read_off(Packed const& packed, Bits state, std::int64_t diagonal, std::int32_t const* m) {
+    __m512i squares = _mm512_setzero_si512(), best = _mm512_set1_epi32(std::numeric_limits<std::int32_t>::min());
+    for (std::int64_t mu = 0; mu < packed.P; mu += 16) {
+        auto const valid = static_cast<__mmask16>(packed.P - mu >= 16 ? 0xFFFF : (1 << (packed.P - mu)) - 1);
+        __m512i const even = _mm512_maskz_loadu_epi32(valid, m + mu), odd = _mm512_srli_epi64(even, 32);
+        squares = _mm512_add_epi64(squares, _mm512_add_epi64(_mm512_mul_epi32(even, even), _mm512_mul_epi32(odd, odd)));
+        best = _mm512_mask_max_epi32(best, valid, best, even);
+    }
+    Reading reading;
+    reading.form = _mm512_reduce_add_epi64(squares);
+    std::int32_t const largest = _mm512_reduce_max_epi32(best);
+    for (std::int64_t mu = 0; mu < packed.P; mu += 16) {
+        auto const valid = static_cast<__mmask16>(packed.P - mu >= 16 ? 0xFFFF : (1 << (packed.P - mu)) - 1);
+        __mmask16 const equal = _mm512_mask_cmpeq_epi32_mask(valid, _mm512_maskz_loadu_epi32(valid, m + mu), _mm512_set1_epi32(largest));
+        if (equal == 0) continue;
+        reading.nearest = static_cast<std::int32_t>(mu + std::countr_zero(std::uint32_t{equal}));
+        reading.overlap = largest;
+        break;
+    }
+    std::int64_t present = 0;
+    for (std::int64_t w = 0; w < packed.words; ++w) present += std::popcount(state.nonzero[w]);
+    reading.form -= diagonal * present;
+    return reading;
+}
+
 }  // namespace avx512
 
 constexpr Kernels kernel_table{.sweep_states = avx512::tile,
@@ -377,9 +455,9 @@ constexpr Kernels kernel_table{.sweep_states = avx512::tile,
                                .decide_dense = avx512::decide_dense,
                                .pack = avx512::pack,
                                .unpack = avx512::unpack,
-                               .compare = Generic::compare,
+                               .compare = avx512::compare,
                                .dot = avx512::dot,
-                               .read_off = Generic::read_off};
+                               .read_off = avx512::read_off};
 
 }  // namespace
 

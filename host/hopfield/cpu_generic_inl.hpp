@@ -21,17 +21,16 @@ struct Generic {
         }
     }
 
-    static std::int64_t sweep_scratch(Packed const& packed) { return 4 * (packed.octets * 8 + packed.d) + 256 * 4; }
+    static std::int64_t sweep_scratch(Packed const& packed) { return 4 * packed.d + 256 * 4; }
 
     static void hebbian_sweep(SweepArguments const& arguments) {
         Packed const& packed = *arguments.packed;
-        std::int64_t const d = packed.d, P8 = packed.octets * 8;
-        auto* const m = reinterpret_cast<std::int32_t*>(arguments.scratch);
-        auto* const h = m + P8;
+        std::int64_t const d = packed.d, stride = overlap_stride(packed);
+        auto* const h = reinterpret_cast<std::int32_t*>(arguments.scratch);
         auto* const table = h + d;
         for (int b = 0; b < arguments.count; ++b) {
-            std::memset(m, 0, P8 * sizeof *m);
-            overlaps(packed, arguments.states + b, 1, arguments.full, m, P8);
+            std::int32_t* const m = arguments.m + b * stride;
+            overlaps(packed, arguments.states + b, 1, arguments.full, m, stride);
             std::memset(h, 0, d * sizeof *h);
             for (std::int64_t octet = 0; octet < packed.octets; ++octet) {
                 // table[bits] = sum of +m where the bit is set, -m where it is not
@@ -79,17 +78,22 @@ struct Generic {
         }
     }
 
-    static void pack_state(std::int8_t const* state, std::int64_t d, Bits bits) {
+    static Entries pack_state(std::int8_t const* state, std::int64_t d, Bits bits) {
+        Entries entries;
         for (std::int64_t w = 0; w < ceil_div(d, 64); ++w) {
             std::uint64_t plus = 0, nonzero = 0;
             std::int64_t const end = std::min<std::int64_t>(64, d - 64 * w);
             for (std::int64_t k = 0; k < end; ++k) {
-                plus |= static_cast<std::uint64_t>(state[64 * w + k] > 0) << k;
-                nonzero |= static_cast<std::uint64_t>(state[64 * w + k] != 0) << k;
+                std::int8_t const s = state[64 * w + k];
+                plus |= static_cast<std::uint64_t>(s > 0) << k;
+                nonzero |= static_cast<std::uint64_t>(s != 0) << k;
+                entries.known = entries.known && s >= -1 && s <= 1;
             }
             bits.plus[w] = plus;
             bits.nonzero[w] = nonzero;
+            entries.full = entries.full && nonzero == valid_bits(d, w);
         }
+        return entries;
     }
 
     static void unpack_state(Bits bits, std::int64_t d, std::int8_t* state) {

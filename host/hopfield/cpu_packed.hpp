@@ -17,7 +17,8 @@ struct Bits {
 struct Packed;
 
 /// One synchronous sweep of the Hebbian factored form for `count` states: next = sign(X^T (X s) - D s), D the same for all neurons.
-/// `full` says that no state holds a zero. `scratch` belongs to the calling thread.
+/// `full` says that no state holds a zero. `m` (out) holds X s, overlap_stride() values per state, zero past P before and after. `scratch`
+/// belongs to the calling thread.
 struct SweepArguments {
     Packed const* packed;
     Bits const* states;
@@ -26,6 +27,7 @@ struct SweepArguments {
     bool full;
     std::int32_t diagonal;
     Tie tie;
+    std::int32_t* m;
     std::byte* scratch;
 };
 
@@ -38,6 +40,12 @@ struct DenseArguments {
     std::int64_t panels;
     std::int32_t* fields;  ///< count x (panels * panel_rows), row stride `field_stride`
     std::int64_t field_stride;
+};
+
+/// What pack() saw of a state.
+struct Entries {
+    bool known = true;  ///< each is -1, 0 or +1
+    bool full = true;   ///< none is 0
 };
 
 /// Neurons that changed in a sweep, and whether the state is the one of the sweep before.
@@ -66,7 +74,7 @@ struct Kernels {
     void (*overlaps)(Packed const&, Bits const* states, int count, bool full, std::int32_t* out, std::int64_t stride);
     void (*dense_fields)(DenseArguments const&);
     std::int64_t (*decide_dense)(DenseDecision const&);  ///< returns the number of changes
-    void (*pack)(std::int8_t const* state, std::int64_t d, Bits bits);
+    Entries (*pack)(std::int8_t const* state, std::int64_t d, Bits bits);
     void (*unpack)(Bits bits, std::int64_t d, std::int8_t* state);
     Difference (*compare)(Bits next, Bits now, Bits before, std::int64_t words);
     std::int32_t (*dot)(std::int8_t const* x, std::int32_t const* a, std::int64_t n);  ///< sum of x a, inside 32 bits
@@ -102,6 +110,11 @@ struct Packed final : Prepared {
 
 [[nodiscard]] inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
     return (a + b - 1) / b;
+}
+
+/// Overlaps of one state in whole registers of 16, and whole sextets.
+[[nodiscard]] inline std::int64_t overlap_stride(Packed const& packed) {
+    return ceil_div(6 * ceil_div(packed.P, 6), 16) * 16;
 }
 
 /// No neuron of the state is 0.

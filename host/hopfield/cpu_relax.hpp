@@ -85,18 +85,19 @@ void for_dense_fields(ThreadPool& threads, Packed const& packed, std::int64_t st
     });
 }
 
-/// AVX-512 walks the neurons in blocks of at most 12 chunks of 32, as even as possible: (first chunk, chunks).
+/// AVX-512 walks the neurons in blocks of at most 12 chunks of 32, as even as possible: (first chunk, chunks). A block begins with a word
+/// of the bit planes.
 struct ChunkRange {
     std::int64_t first, count;
 };
 inline constexpr std::int64_t most_chunks = 12;
 [[nodiscard]] inline std::int64_t sextet_blocks(std::int64_t d) {
-    return ceil_div(ceil_div(d, 32), most_chunks);
+    return ceil_div(ceil_div(d, 64), most_chunks / 2);
 }
 [[nodiscard]] inline ChunkRange sextet_block(std::int64_t d, std::int64_t block) {
-    std::int64_t const chunks = ceil_div(d, 32), blocks = sextet_blocks(d);
-    std::int64_t const first = block * chunks / blocks;
-    return {first, (block + 1) * chunks / blocks - first};
+    std::int64_t const words = ceil_div(d, 64), blocks = sextet_blocks(d);
+    std::int64_t const first = 2 * (block * words / blocks), last = 2 * ((block + 1) * words / blocks);
+    return {first, std::min(last, ceil_div(d, 32)) - first};
 }
 
 }  // namespace ca3::hopfield::cpu

@@ -12,10 +12,16 @@ namespace ca3::hopfield {
 
 namespace {
 
-constexpr std::int64_t block = 256;  ///< states that one task copies or checks
+constexpr char const* recall_name = "hopfield::Memory::recall";
+
+/// Calls visit(first, rows) for blocks of states that stay in a cache, from any thread.
+void for_blocks(Context const& context, std::int64_t rows, auto&& visit) {
+    constexpr std::int64_t block = 256;
+    pool(context).run((rows + block - 1) / block, [&](std::int64_t k, int) { visit(k * block, std::min(block, rows - k * block)); });
+}
 
 void check_options(MemoryState const& state, RecallOptions const& o, std::int64_t batch) {
-    constexpr char const* function = "hopfield::Memory::recall";
+    constexpr char const* function = recall_name;
     require(o.update >= Update::synchronous && o.update <= Update::sequential, function,
             [] { return std::string("update is not one of Update"); });
     require(o.tie >= Tie::keep && o.tie <= Tie::zero, function, [] { return std::string("tie is not one of Tie"); });
@@ -34,17 +40,13 @@ void check_options(MemoryState const& state, RecallOptions const& o, std::int64_
     });
 }
 
-void relax(MemoryState const& state, Job const& job) {
+void relax(MemoryState const& state, Job job) {
     Model const& model = state.built_model().model;
     Prepared& prepared = state.prepared_model();
-    switch (state.context.backend()) {
-        case Backend::reference:
-            return reference::relax(state.context, model, prepared, job);
-        case Backend::cpu:
-            return cpu::relax(state.context, model, prepared, job);
-        case Backend::cuda:
-            return cuda::relax(state.context, model, prepared, job);
-    }
+    if (state.context.backend() == Backend::cpu) return cpu::relax(state.context, model, prepared, job);
+    take_cues(state.context, job);
+    state.context.backend() == Backend::cuda ? cuda::relax(state.context, model, prepared, job)
+                                             : reference::relax(state.context, model, prepared, job);
 }
 
 /// Calls visit(first, overlaps, energies) for the states in parts whose overlaps take little memory.
@@ -95,9 +97,11 @@ TracePoint trace_point(MemoryState const& state, MatrixView<std::int8_t const> s
 }
 
 /// Runs the relaxation once more, sweep by sweep: the random streams are keyed by the sweep, so it is the same one.
-std::vector<TracePoint> trace(MemoryState const& state, Job job, std::vector<std::int8_t> current, std::vector<Result> const& results) {
+std::vector<TracePoint> trace(MemoryState const& state, Job job, std::vector<Result> const& results) {
     std::int64_t const d = state.source.neurons;
     auto const batch = static_cast<std::int64_t>(results.size());
+    std::vector<std::int8_t> current, next(batch * d);
+    for (std::int64_t b = 0; b < batch; ++b) current.insert(current.end(), job.cues.row(b), job.cues.row(b) + d);
     MatrixView<std::int8_t const> const view{current.data(), batch, d};
     std::vector<Status> status(batch);
     std::vector<std::int32_t> sweeps(batch);
@@ -105,13 +109,14 @@ std::vector<TracePoint> trace(MemoryState const& state, Job job, std::vector<std
     std::vector<TracePoint> points{trace_point(state, view, 0)};
     std::int32_t last = 0;
     for (Result const& r : results) last = std::max(last, r.sweeps);
+    job.cues = view;
+    job.states = next.data();
+    job.readings = nullptr;
     job.max_sweeps = 1;
     job.status = status.data();
     job.sweeps = sweeps.data();
     job.flips = flips.data();
     for (std::int32_t t = 1; t <= last; ++t) {
-        std::vector<std::int8_t> next = current;
-        job.states = next.data();
         job.first_sweep = t - 1;
         relax(state, job);
         for (std::int64_t b = 0; b < batch; ++b) {
@@ -151,36 +156,54 @@ void MemoryState::pattern_overlaps(MatrixView<std::int8_t const> states, std::in
     }
 }
 
-void check_states(MemoryState const& state, MatrixView<std::int8_t const> states, char const* function, char const* argument) {
+void check_shape(MemoryState const& state, MatrixView<std::int8_t const> states, char const* function, char const* argument) {
     require_view(states, function, argument);
     require(state.source.neurons > 0, function, [] { return std::string("the memory is empty: store patterns first"); });
     require(states.cols == state.source.neurons, function, [&] {
         return std::string(argument) + " must have " + std::to_string(state.source.neurons) +
                " columns as this memory has neurons, has shape " + shape(states.rows, states.cols);
     });
-    // In parallel; a block that holds a wrong entry is looked at again from the first, so that the error names the first.
+}
+
+void check_states(MemoryState const& state, MatrixView<std::int8_t const> states, char const* function, char const* argument) {
+    check_shape(state, states, function, argument);
+    // A block that holds a wrong entry is looked at again from the first, so that the error names the first.
     try {
-        pool(state.context).run((states.rows + block - 1) / block, [&](std::int64_t k, int) {
-            std::int64_t const first = k * block;
-            check_entries({states.row(first), std::min(block, states.rows - first), states.cols, states.stride}, true, function, argument);
+        for_blocks(state.context, states.rows, [&](std::int64_t first, std::int64_t rows) {
+            check_entries({states.row(first), rows, states.cols, states.stride}, true, function, argument);
         });
     } catch (InvalidArgument const&) {
         check_entries(states, true, function, argument);
     }
 }
 
+void refuse_cues(Job const& job) {
+    check_entries(job.cues, true, recall_name, "cues");
+    throw InvalidArgument(std::string(recall_name) + ": cues were changed while they were read");
+}
+
+void take_cues(Context const& context, Job& job) {
+    if (job.cues.data == nullptr) return;
+    try {
+        for_blocks(context, job.batch, [&](std::int64_t first, std::int64_t rows) {
+            std::int64_t const d = job.cues.cols;
+            for (std::int64_t b = first; b < first + rows; ++b) std::copy_n(job.cues.row(b), d, job.states + b * d);
+            check_entries({job.states + first * d, rows, d, d}, true, recall_name, "cues");
+        });
+    } catch (InvalidArgument const&) {
+        refuse_cues(job);
+    }
+    job.cues = {};
+}
+
 Recall Memory::recall(MatrixView<std::int8_t const> cues, RecallOptions options) const {
-    check_states(*state_, cues, "hopfield::Memory::recall", "cues");
+    check_shape(*state_, cues, recall_name, "cues");
     check_options(*state_, options, cues.rows);
     return translate_bad_alloc([&] {
         MemoryState const& state = *state_;
         std::int64_t const d = state.source.neurons, batch = cues.rows;
         Recall recall{.states = {}, .batch = batch, .neurons = d, .results = std::vector<Result>(batch), .trace = {}, .form = {}};
         recall.states.resize(static_cast<std::size_t>(detail::checked_product(batch, d)));
-        pool(state.context).run((batch + block - 1) / block, [&](std::int64_t k, int) {
-            for (std::int64_t b = k * block; b < std::min(batch, (k + 1) * block); ++b)
-                std::copy_n(cues.row(b), d, recall.states.data() + b * d);
-        });
         recall.form = form_of(state.built_model().model);
         if (batch == 0) return recall;
 
@@ -190,6 +213,7 @@ Recall Memory::recall(MatrixView<std::int8_t const> cues, RecallOptions options)
         std::vector<Reading> readings(batch);
         bool read = false;
         Job job{.batch = batch,
+                .cues = cues,
                 .states = recall.states.data(),
                 .clamp = options.clamp,
                 .update = options.update,
@@ -204,7 +228,6 @@ Recall Memory::recall(MatrixView<std::int8_t const> cues, RecallOptions options)
                 .flips = flips.data(),
                 .readings = readings.data(),
                 .read = &read};
-        std::vector<std::int8_t> const start = options.trace ? recall.states : std::vector<std::int8_t>{};
         relax(state, job);
         for (std::int64_t b = 0; b < batch; ++b) {
             recall.results[b].status = status[b];
@@ -212,8 +235,7 @@ Recall Memory::recall(MatrixView<std::int8_t const> cues, RecallOptions options)
             recall.results[b].flips = flips[b];
         }
         read ? take_readings(readings, recall) : summarise(state, recall);
-        job.readings = nullptr;
-        if (options.trace) recall.trace = trace(state, job, start, recall.results);
+        if (options.trace) recall.trace = trace(state, job, recall.results);
         return recall;
     });
 }

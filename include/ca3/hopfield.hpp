@@ -152,7 +152,7 @@ struct TracePoint {
 };
 
 struct Recall {
-    std::vector<std::int8_t> states;  ///< B x d, row-major
+    HostVector<std::int8_t> states;  ///< B x d, row-major
     std::int64_t batch = 0;
     std::int64_t neurons = 0;
     std::vector<Result> results;    ///< B

@@ -2,11 +2,14 @@
 
 #include <ca3/context.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace ca3 {
 
@@ -37,7 +40,38 @@ namespace detail {
 void release(Context const&, void*) noexcept;
 void copy_in(Context const&, void* to, void const* from_host, std::size_t bytes);
 void copy_out(Context const&, void* to_host, void const* from, std::size_t bytes);
+/// Aligned to 64 bytes; large blocks lie in huge pages where the system has them. @throws std::bad_alloc
+[[nodiscard]] void* allocate_host(std::size_t bytes);
+void release_host(void*) noexcept;
+
+/// Leaves elements unset where a vector is made or resized without a value.
+template <class T>
+struct HostAllocator {
+    using value_type = T;
+    HostAllocator() = default;
+    template <class U>
+    constexpr HostAllocator(HostAllocator<U> const&) noexcept {}
+    [[nodiscard]] T* allocate(std::size_t count) {
+        if (count > std::size_t(-1) / sizeof(T)) throw std::bad_array_new_length();
+        return static_cast<T*>(allocate_host(count * sizeof(T)));
+    }
+    void deallocate(T* pointer, std::size_t) noexcept { release_host(pointer); }
+    void construct(T* pointer) noexcept { ::new (static_cast<void*>(pointer)) T; }
+    template <class... Arguments>
+    void construct(T* pointer, Arguments&&... arguments) {
+        ::new (static_cast<void*>(pointer)) T(std::forward<Arguments>(arguments)...);
+    }
+    bool operator==(HostAllocator const&) const = default;
+};
+template <class T>
+bool operator==(std::vector<T, HostAllocator<T>> const& a, std::vector<T> const& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
 }  // namespace detail
+
+/// A std::vector for results that are written as a whole: `HostVector<T>(n)` and resize() leave the elements unset.
+template <class T>
+using HostVector = std::vector<T, detail::HostAllocator<T>>;
 
 /// Memory where the context computes: host memory aligned to 64 bytes, or device memory ordered on the context's stream.
 /// Uninitialised; move-only.

@@ -197,7 +197,8 @@ TEST_P(Dynamics, SweepsAddUp) {
 
 // ---- symmetries -------------------------------------------------------------------------------------------------------
 
-States negated(States values) {
+template <class Values>
+Values negated(Values values) {
     for (auto& v : values) v = static_cast<std::int8_t>(-v);
     return values;
 }
@@ -249,7 +250,7 @@ TEST_P(Dynamics, TiesToPlusBreakTheSymmetryAndMirrorTiesToMinus) {
 TEST_P(Dynamics, GaugeTransformationsCarryOver) {
     std::int64_t const d = 47, P = 10, B = 10;
     auto const g = test::random_patterns(1, d, 23);
-    auto const transformed = [&](States values) {
+    auto const transformed = [&](auto values) {
         for (std::size_t k = 0; k < values.size(); ++k) values[k] = static_cast<std::int8_t>(values[k] * g[k % g.size()]);
         return values;
     };
@@ -271,8 +272,8 @@ TEST_P(Dynamics, GaugeTransformationsCarryOver) {
 TEST_P(Dynamics, NamesOfNeuronsDoNotMatterToSynchronousUpdate) {
     std::int64_t const d = 67, P = 10, B = 10;
     auto const order = test::random_permutation(d, 27);
-    auto const permuted = [&](States const& values) {
-        States result(values.size());
+    auto const permuted = [&](auto const& values) {
+        auto result = values;
         for (std::size_t k = 0; k < values.size(); ++k) {
             auto const D = static_cast<std::size_t>(d);
             result[k / D * D + static_cast<std::size_t>(order[k % D])] = values[k];

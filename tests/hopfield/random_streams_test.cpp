@@ -37,7 +37,7 @@ double chi_square_limit(std::size_t degrees_of_freedom) {
     return k + 2 * std::sqrt(k * x) + 2 * x;
 }
 
-std::size_t number_of(States const& states, std::size_t first, std::size_t d) {
+std::size_t number_of(HostVector<std::int8_t> const& states, std::size_t first, std::size_t d) {
     std::size_t number = 0;
     for (std::size_t i = 0; i < d; ++i) number |= static_cast<std::size_t>(states[first + i] > 0) << i;
     return number;
@@ -337,7 +337,7 @@ TEST_P(Orders, ChangeFromSweepToSweep) {
     for (Update const update : {Update::asynchronous, Update::shared}) {
         // The pattern of moves of a ring in which every neuron copies the one before depends on the order alone: with one order for all
         // sweeps, sweeps from the same state would move alike.
-        std::set<States> outcomes;
+        std::set<HostVector<std::int8_t>> outcomes;
         for (std::uint64_t seed = 0; seed < 8; ++seed) {
             auto const cue = test::random_patterns(B, d, 21);
             outcomes.insert(m.recall(view(cue, B, d), {.update = update, .max_sweeps = 1, .seed = seed}).states);

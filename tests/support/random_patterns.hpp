@@ -39,12 +39,12 @@ private:
 /// 0, 1, ..., count - 1 in random order.
 [[nodiscard]] std::vector<std::int64_t> random_permutation(std::int64_t count, std::uint64_t seed);
 
-template <class T>
-[[nodiscard]] MatrixView<T const> view(std::vector<T> const& values, std::int64_t rows, std::int64_t cols) {
+template <class T, class Allocator>
+[[nodiscard]] MatrixView<T const> view(std::vector<T, Allocator> const& values, std::int64_t rows, std::int64_t cols) {
     return {values.data(), rows, cols};
 }
-template <class T>
-[[nodiscard]] std::span<T const> row(std::vector<T> const& values, std::int64_t index, std::int64_t cols) {
+template <class T, class Allocator>
+[[nodiscard]] std::span<T const> row(std::vector<T, Allocator> const& values, std::int64_t index, std::int64_t cols) {
     return std::span<T const>(values).subspan(static_cast<std::size_t>(index * cols), static_cast<std::size_t>(cols));
 }
 
