@@ -4,8 +4,6 @@
 #include "core/cuda.hpp"
 #include "core/state.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -29,12 +27,8 @@ std::int64_t checked_product(std::int64_t rows, std::int64_t cols) {
 }
 
 void* allocate_host(std::size_t bytes) {
-    constexpr std::size_t huge = std::size_t{2} << 20;
     void* pointer = nullptr;
-    if (posix_memalign(&pointer, bytes < 2 * huge ? alignment : huge, std::max<std::size_t>(bytes, 1)) != 0) throw std::bad_alloc();
-#if defined(MADV_HUGEPAGE)
-    if (bytes >= 2 * huge) (void)madvise(pointer, bytes, MADV_HUGEPAGE);  // a wish: without it the block is in small pages
-#endif
+    if (posix_memalign(&pointer, alignment, std::max<std::size_t>(bytes, 1)) != 0) throw std::bad_alloc();
     return pointer;
 }
 

@@ -40,7 +40,7 @@ namespace detail {
 void release(Context const&, void*) noexcept;
 void copy_in(Context const&, void* to, void const* from_host, std::size_t bytes);
 void copy_out(Context const&, void* to_host, void const* from, std::size_t bytes);
-/// Aligned to 64 bytes; large blocks lie in huge pages where the system has them. @throws std::bad_alloc
+/// Aligned to 64 bytes. @throws std::bad_alloc
 [[nodiscard]] void* allocate_host(std::size_t bytes);
 void release_host(void*) noexcept;
 

@@ -137,6 +137,29 @@ INSTANTIATE_TEST_SUITE_P(Kinds, HopfieldRelaxKernel,
                                           testing::Values(Update::synchronous, Update::asynchronous, Update::shared, Update::sequential)),
                          name_of);
 
+// The tiles' sums of 32 bits hold 2 (H + D s) - 2 D s - tau only while these are small.
+TEST(HopfieldTiles, AreNotTakenWhereTheirSumsWouldOverflow) {
+    Random random(1);
+    for (std::int64_t const large : {std::int64_t{1} << 27, std::int64_t{1} << 29, std::int64_t{1} << 30, std::int64_t{1} << 40}) {
+        Model model = random_model(Kind::dense, 40, 3, random);
+        model.weights = std::vector<std::int8_t>(40 * 40, 1);
+        model.symmetric = true;
+        model.diagonal.resize(40);
+        model.tau.resize(40);
+        for (std::size_t i = 0; i < 40; ++i) {
+            model.diagonal[i] = i % 2 == 0 ? large - 1 : -large;
+            model.tau[i] = 2 * (i % 3 == 0 ? large : -large) + random.between(-9, 9);
+        }
+        for (bool const small_diagonal : {false, true}) {
+            if (small_diagonal) std::fill(model.diagonal.begin(), model.diagonal.end(), 1);  // thresholds alone may be of any size
+            OwnedJob job = random_job(model, 5, Update::synchronous, random);
+            job.job.max_sweeps = 5;
+            job.job.glauber = nullptr;
+            expect_relaxes_as_defined(model, job);
+        }
+    }
+}
+
 // A block that serves several states must not take the last but one state of one for that of the next.
 TEST(HopfieldTwoCycle, IsNotTakenFromTheStateBefore) {
     Model model;
