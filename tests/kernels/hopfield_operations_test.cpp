@@ -2,6 +2,7 @@
 #include "support/compare.hpp"
 #include "support/poison.hpp"
 #include "support/simt/executor.hpp"
+#include "support/simt/runtime.hpp"
 
 #include <gtest/gtest.h>
 
@@ -88,6 +89,22 @@ TEST(HopfieldPatternOverlapsKernel, IsTheProductOfStatesAndPatterns) {
 
         EXPECT_TRUE(same_values(expected, actual));
     }
+}
+
+TEST(HopfieldPatternOverlapsKernel, SplitsTheStatesWhereMemoryIsShort) {
+    std::int64_t const d = 40, P = 5, B = 100;
+    Context const cuda = Context::cuda();
+    Random random(4);
+    auto const model = random_model(hopfield::Kind::hebbian, d, P, random);
+    auto const states = random_states(B, d, 0.2, random.bits());
+    std::vector<std::int32_t> expected(static_cast<std::size_t>(B * P), -1), actual(static_cast<std::size_t>(B * P), -2);
+    hopfield::reference::overlaps(Context::reference(), view(model.pattern, P, d), view(states, B, d), {expected.data(), B, P});
+
+    auto const prepared = hopfield::cuda::prepare(cuda, model);
+    simt::Scope const scope({.memory_bytes = simt::allocations().bytes + 2000});
+    hopfield::cuda::pattern_overlaps(cuda, model, *prepared, view(states, B, d), actual.data());
+
+    EXPECT_TRUE(same_values(expected, actual));
 }
 
 template <class T>
