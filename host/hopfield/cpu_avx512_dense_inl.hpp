@@ -1,4 +1,4 @@
-/// The AVX-512 kernels of the dense form and of single states; see cpu_avx512_inl.hpp.
+/// The AVX-512 kernels of the dense form; see cpu_avx512_inl.hpp.
 namespace ca3::hopfield::cpu {
 
 namespace {
@@ -84,28 +84,6 @@ std::int64_t decide_dense(DenseDecision const& a) {
         _mm_mask_storeu_epi8(a.next + i, valid, _mm512_cvtepi32_epi8(next));
     }
     return _mm512_reduce_add_epi32(changes);
-}
-
-Entries pack(std::int8_t const* state, std::int64_t d, Bits bits) {
-    __m512i const one = _mm512_set1_epi8(1);
-    std::uint64_t unknown = 0, zeros = 0;
-    for (std::int64_t w = 0; 64 * w < d; ++w) {
-        std::uint64_t const valid = valid_bits(d, w);
-        __m512i const s = _mm512_maskz_loadu_epi8(valid, state + 64 * w);
-        std::uint64_t const nonzero = _mm512_test_epi8_mask(s, s);
-        unknown |= _mm512_cmpgt_epu8_mask(_mm512_abs_epi8(s), one);
-        zeros |= nonzero ^ valid;
-        bits.nonzero[w] = nonzero;
-        bits.plus[w] = nonzero & ~_mm512_movepi8_mask(s);
-    }
-    return {.known = unknown == 0, .full = zeros == 0};
-}
-
-void unpack(Bits bits, std::int64_t d, std::int8_t* state) {
-    for (std::int64_t w = 0; 64 * w < d; ++w) {
-        __m512i const minus = _mm512_movm_epi8(bits.nonzero[w]);
-        _mm512_mask_storeu_epi8(state + 64 * w, valid_bits(d, w), _mm512_mask_mov_epi8(minus, bits.plus[w], _mm512_set1_epi8(1)));
-    }
 }
 
 }  // namespace avx512

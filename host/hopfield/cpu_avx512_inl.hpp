@@ -406,45 +406,6 @@ void hebbian_sweep(SweepArguments const& arguments) {
     }
 }
 
-Difference compare(Bits next, Bits now, Bits before, std::int64_t words) {
-    __m512i changes = _mm512_setzero_si512(), differs = changes;
-    for (std::int64_t w = 0; w < words; w += 8) {
-        auto const valid = static_cast<__mmask8>(words - w >= 8 ? 0xFF : (1 << (words - w)) - 1);
-        auto const load = [&](std::uint64_t const* plane) { return _mm512_maskz_loadu_epi64(valid, plane + w); };
-        __m512i const plus = load(next.plus), nonzero = load(next.nonzero);
-        __m512i const changed = _mm512_or_si512(_mm512_xor_si512(plus, load(now.plus)), _mm512_xor_si512(nonzero, load(now.nonzero)));
-        changes = _mm512_add_epi64(changes, popcount64(changed));
-        differs = _mm512_or_si512(differs, _mm512_xor_si512(plus, load(before.plus)));
-        differs = _mm512_or_si512(differs, _mm512_xor_si512(nonzero, load(before.nonzero)));
-    }
-    return {.changes = _mm512_reduce_add_epi64(changes), .as_before = _mm512_reduce_or_epi64(differs) == 0};
-}
-
-Reading read_off(Packed const& packed, Bits state, std::int64_t diagonal, std::int32_t const* m) {
-    __m512i squares = _mm512_setzero_si512(), best = _mm512_set1_epi32(std::numeric_limits<std::int32_t>::min());
-    for (std::int64_t mu = 0; mu < packed.P; mu += 16) {
-        auto const valid = static_cast<__mmask16>(packed.P - mu >= 16 ? 0xFFFF : (1 << (packed.P - mu)) - 1);
-        __m512i const even = _mm512_maskz_loadu_epi32(valid, m + mu), odd = _mm512_srli_epi64(even, 32);
-        squares = _mm512_add_epi64(squares, _mm512_add_epi64(_mm512_mul_epi32(even, even), _mm512_mul_epi32(odd, odd)));
-        best = _mm512_mask_max_epi32(best, valid, best, even);
-    }
-    Reading reading;
-    reading.form = _mm512_reduce_add_epi64(squares);
-    std::int32_t const largest = _mm512_reduce_max_epi32(best);
-    for (std::int64_t mu = 0; mu < packed.P; mu += 16) {
-        auto const valid = static_cast<__mmask16>(packed.P - mu >= 16 ? 0xFFFF : (1 << (packed.P - mu)) - 1);
-        __mmask16 const equal = _mm512_mask_cmpeq_epi32_mask(valid, _mm512_maskz_loadu_epi32(valid, m + mu), _mm512_set1_epi32(largest));
-        if (equal == 0) continue;
-        reading.nearest = static_cast<std::int32_t>(mu + std::countr_zero(std::uint32_t{equal}));
-        reading.overlap = largest;
-        break;
-    }
-    std::int64_t present = 0;
-    for (std::int64_t w = 0; w < packed.words; ++w) present += std::popcount(state.nonzero[w]);
-    reading.form -= diagonal * present;
-    return reading;
-}
-
 }  // namespace avx512
 
 constexpr Kernels kernel_table{.sweep_states = avx512::tile,
@@ -453,6 +414,8 @@ constexpr Kernels kernel_table{.sweep_states = avx512::tile,
                                .overlaps = avx512::overlaps,
                                .dense_fields = avx512::dense_fields,
                                .decide_dense = avx512::decide_dense,
+                               .sum_patterns = avx512::sum_patterns,
+                               .decide_fields = avx512::decide_fields,
                                .pack = avx512::pack,
                                .unpack = avx512::unpack,
                                .compare = avx512::compare,

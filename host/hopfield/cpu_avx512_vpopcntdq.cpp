@@ -25,6 +25,7 @@ inline __m512i popcount64(__m512i bits) {
 #include "hopfield/cpu_generic_inl.hpp"
 // The specialised kernels come after the generic ones, which they fall back on.
 #include "hopfield/cpu_avx512_dense_inl.hpp"
+#include "hopfield/cpu_avx512_fields_inl.hpp"
 #include "hopfield/cpu_avx512_inl.hpp"
 
 CA3_TARGET_END

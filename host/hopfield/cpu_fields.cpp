@@ -4,28 +4,8 @@
 #include "core/philox.hpp"
 
 #include <cmath>
-#include <numeric>
 
 namespace ca3::hopfield::cpu {
-
-namespace {
-
-/// h += X^T a by tables of the 256 partial sums of eight patterns.
-void add_products(Packed const& packed, std::vector<std::int64_t> const& a, std::vector<std::int64_t>& h) {
-    std::int64_t table[256];
-    for (std::int64_t octet = 0; octet < packed.octets; ++octet) {
-        int const n = static_cast<int>(std::min<std::int64_t>(8, packed.P - 8 * octet));
-        table[0] = 0;
-        for (int k = 0; k < n; ++k) table[0] -= a[8 * octet + k];
-        for (int k = 0; k < n; ++k) {
-            for (int low = 0; low < 1 << k; ++low) table[(1 << k) + low] = table[low] + 2 * a[8 * octet + k];
-        }
-        std::uint8_t const* const index = packed.octet_index.data() + octet * packed.d;
-        for (std::int64_t i = 0; i < packed.d; ++i) h[i] += table[index[i]];
-    }
-}
-
-}  // namespace
 
 std::vector<std::int32_t> overlaps_of(Packed const& packed, std::int8_t const* s) {
     std::vector<std::uint64_t> planes(2 * packed.words);
@@ -36,7 +16,7 @@ std::vector<std::int32_t> overlaps_of(Packed const& packed, std::int8_t const* s
     return m;
 }
 
-void dense_fields(Model const& model, std::int8_t const* __restrict s, std::vector<std::int64_t>& h) {
+void dense_fields(Model const& model, std::int8_t const* __restrict s, std::int64_t* h) {
     std::int64_t const d = model.neurons;
     std::visit(
         [&]<class T>(std::vector<T> const& weights) {
@@ -52,22 +32,32 @@ void dense_fields(Model const& model, std::int8_t const* __restrict s, std::vect
         model.weights);
 }
 
-void fields(Model const& model, Packed const& packed, std::int8_t const* s, std::vector<std::int64_t>& h) {
-    std::int64_t const d = model.neurons;
-    if (model.kind == Kind::dense) {
-        dense_fields(model, s, h);
-    } else {
-        Coefficients<std::int64_t> c;
-        c.compute(model, overlaps_of(packed, s), std::accumulate(s, s + d, std::int64_t{0}));
-        std::fill(h.begin(), h.end(), c.constant);
-        add_products(packed, c.a, h);
-        if (!c.unknown.empty()) {
-            for (std::int64_t i = 0; i < d; ++i)
-                h[i] = s[i] != 0 ? h[i] + c.self * s[i] : dot(packed.columns.data() + i * packed.P, c.unknown.data(), packed.P);
-        }
+Fields::Fields(Model const& model, Packed const& packed)
+    : model_(model),
+      packed_(packed),
+      h_(model.neurons),
+      planes_(2 * packed.words),
+      m_(overlap_stride(packed)),
+      scratch_(sum_scratch(packed)) {}
+
+std::int64_t const* Fields::of(std::int8_t const* s) {
+    std::int64_t const d = model_.neurons;
+    if (model_.kind == Kind::dense) {
+        dense_fields(model_, s, h_.data());
+        return h_.data();
     }
-    if (model.diagonal.empty()) return;
-    for (std::int64_t i = 0; i < d; ++i) h[i] -= model.diagonal[i] * s[i];
+    Bits const bits{planes_.data(), planes_.data() + packed_.words};
+    bool const full = packed_.kernels->pack(s, d, bits).full;
+    packed_.kernels->overlaps(packed_, &bits, 1, full, m_.data(), overlap_stride(packed_));
+    std::int64_t total = 0;  // sum of s
+    for (std::int64_t w = 0; w < packed_.words; ++w) total += 2 * std::popcount(bits.plus[w]) - std::popcount(bits.nonzero[w]);
+    c_.compute(model_, m_.data(), total);
+    packed_.kernels->sum_patterns(packed_, c_.a.data(), c_.constant, scratch_.data(), h_.data());
+    if (!c_.unknown.empty()) {
+        for (std::int64_t i = 0; i < d; ++i)
+            h_[i] = s[i] != 0 ? h_[i] + c_.self * s[i] : dot(packed_.columns.data() + i * packed_.P, c_.unknown.data(), packed_.P);
+    }
+    return h_.data();
 }
 
 std::int8_t decide(Model const& model, Job const& job, std::int64_t b, std::int64_t i, std::int64_t sweep, std::int64_t field,

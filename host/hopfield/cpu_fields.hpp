@@ -15,7 +15,7 @@ struct Coefficients {
     std::int64_t constant = 0;  ///< e
     std::int64_t self = 0;      ///< c, times s_i
 
-    void compute(Model const& model, std::vector<std::int32_t> const& m, std::int64_t total) {
+    void compute(Model const& model, std::int32_t const* m, std::int64_t total) {
         std::int64_t const P = model.patterns;
         a.resize(P);
         switch (model.kind) {
@@ -49,9 +49,9 @@ struct Coefficients {
     }
 
 private:
-    void powers(Model const& model, std::vector<std::int32_t> const& m) {
+    void powers(Model const& model, std::int32_t const* m) {
         std::int64_t const P = model.patterns;
-        std::int64_t const top = P == 0 ? 0 : *std::max_element(m.begin(), m.end()) + std::int64_t{2};
+        std::int64_t const top = P == 0 ? 0 : *std::max_element(m, m + P) + std::int64_t{2};
         auto const size = static_cast<std::int64_t>(model.table.size());
         auto const F = [&](std::int64_t k) {
             if (model.kind == Kind::power) return model.table[k + model.neurons + 2];
@@ -79,10 +79,24 @@ std::int64_t dot(std::int8_t const* __restrict x, T const* __restrict a, std::in
 [[nodiscard]] std::vector<std::int32_t> overlaps_of(Packed const&, std::int8_t const* s);
 
 /// h_i = sum over j of W_ij s_j for all i, from the dense weights.
-void dense_fields(Model const&, std::int8_t const* s, std::vector<std::int64_t>& h);
+void dense_fields(Model const&, std::int8_t const* s, std::int64_t* h);
 
-/// All fields H of a state, D taken off.
-void fields(Model const&, Packed const&, std::int8_t const* s, std::vector<std::int64_t>& h);
+/// Fields of one state after the other, D not taken off.
+class Fields {
+public:
+    Fields(Model const&, Packed const&);
+    /// d values, valid until the next call
+    [[nodiscard]] std::int64_t const* of(std::int8_t const* s);
+
+private:
+    Model const& model_;
+    Packed const& packed_;
+    AlignedVector<std::int64_t> h_;
+    AlignedVector<std::uint64_t> planes_;
+    AlignedVector<std::int32_t> m_;
+    AlignedVector<std::int64_t> scratch_;
+    Coefficients<std::int64_t> c_;
+};
 
 /// A state has no outcome yet.
 inline void start(Job const& job, std::int64_t b) {

@@ -78,6 +78,33 @@ struct Generic {
         }
     }
 
+    static void sum_patterns(Packed const& packed, std::int64_t const* a, std::int64_t constant, std::int64_t* table,
+                             std::int64_t* fields) {
+        for (std::int64_t i = 0; i < packed.d; ++i) fields[i] = constant;
+        for (std::int64_t octet = 0; octet < packed.octets; ++octet) {
+            int const n = static_cast<int>(std::min<std::int64_t>(8, packed.P - 8 * octet));
+            table[0] = 0;
+            for (int k = 0; k < n; ++k) table[0] -= a[8 * octet + k];
+            for (int k = 0; k < n; ++k) {
+                for (int low = 0; low < 1 << k; ++low) table[(1 << k) + low] = table[low] + 2 * a[8 * octet + k];
+            }
+            std::uint8_t const* const index = packed.octet_index.data() + octet * packed.d;
+            for (std::int64_t i = 0; i < packed.d; ++i) fields[i] += table[index[i]];
+        }
+    }
+
+    static std::int64_t decide_fields(FieldDecision const& a) {
+        std::int64_t changes = 0;
+        for (std::int64_t i = 0; i < a.d; ++i) {
+            std::int8_t const s = a.now[i];
+            std::int64_t const h = a.fields[i] - (a.diagonal == nullptr ? 0 : a.diagonal[i] * s);
+            std::int64_t const v = 2 * h - (a.tau == nullptr ? 0 : a.tau[i]);
+            a.next[i] = v > 0 ? std::int8_t{1} : v < 0 ? std::int8_t{-1} : on_tie(a.tie, s);
+            changes += a.next[i] != s ? 1 : 0;
+        }
+        return changes;
+    }
+
     static Entries pack_state(std::int8_t const* state, std::int64_t d, Bits bits) {
         Entries entries;
         for (std::int64_t w = 0; w < ceil_div(d, 64); ++w) {

@@ -3,6 +3,7 @@
 #include "core/aligned.hpp"
 #include "hopfield/backend.hpp"
 
+#include <algorithm>
 #include <bit>
 
 /// What the CPU path keeps of a model, and the kernels that each instruction set provides.
@@ -66,6 +67,17 @@ struct DenseDecision {
     std::int8_t* next;
 };
 
+/// next = sign(2 (fields - diagonal * now) - tau), all within 64 bits.
+struct FieldDecision {
+    std::int64_t d;
+    std::int64_t const* fields;
+    std::int64_t const* diagonal;  ///< d values, or null
+    std::int64_t const* tau;       ///< d values, or null
+    Tie tie;
+    std::int8_t const* now;
+    std::int8_t* next;
+};
+
 struct Kernels {
     int sweep_states;                              ///< most states that hebbian_sweep takes at once
     std::int64_t (*sweep_scratch)(Packed const&);  ///< bytes
@@ -74,6 +86,9 @@ struct Kernels {
     void (*overlaps)(Packed const&, Bits const* states, int count, bool full, std::int32_t* out, std::int64_t stride);
     void (*dense_fields)(DenseArguments const&);
     std::int64_t (*decide_dense)(DenseDecision const&);  ///< returns the number of changes
+    /// fields = constant + X^T a: a has P values, fields d; `scratch` holds sum_scratch() values.
+    void (*sum_patterns)(Packed const&, std::int64_t const* a, std::int64_t constant, std::int64_t* scratch, std::int64_t* fields);
+    std::int64_t (*decide_fields)(FieldDecision const&);  ///< returns the number of changes
     Entries (*pack)(std::int8_t const* state, std::int64_t d, Bits bits);
     void (*unpack)(Bits bits, std::int64_t d, std::int8_t* state);
     Difference (*compare)(Bits next, Bits now, Bits before, std::int64_t words);
@@ -115,6 +130,11 @@ struct Packed final : Prepared {
 /// Overlaps of one state in whole registers of 16, and whole sextets.
 [[nodiscard]] inline std::int64_t overlap_stride(Packed const& packed) {
     return ceil_div(6 * ceil_div(packed.P, 6), 16) * 16;
+}
+
+/// Tables of the sums of eight patterns (256 entries, for one octet), or of four (16 entries, for all).
+[[nodiscard]] inline std::int64_t sum_scratch(Packed const& packed) {
+    return std::max<std::int64_t>(256, 32 * packed.octets);
 }
 
 /// No neuron of the state is 0.

@@ -14,6 +14,8 @@ Kernels const& portable_kernels() {
                                    .overlaps = Generic::overlaps,
                                    .dense_fields = Generic::dense_fields,
                                    .decide_dense = Generic::decide_dense,
+                                   .sum_patterns = Generic::sum_patterns,
+                                   .decide_fields = Generic::decide_fields,
                                    .pack = Generic::pack_state,
                                    .unpack = Generic::unpack_state,
                                    .compare = Generic::compare,

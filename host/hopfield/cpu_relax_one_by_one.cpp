@@ -74,7 +74,7 @@ public:
           s_(s),
           m_(overlaps_of(packed, s)),
           total_(std::accumulate(s, s + model.neurons, std::int64_t{0})) {
-        c_.compute(model_, m_, total_);
+        c_.compute(model_, m_.data(), total_);
     }
 
     [[nodiscard]] std::int64_t field(std::int64_t i) const {
@@ -91,7 +91,7 @@ public:
         for (std::int64_t mu = 0; mu < packed_.P; ++mu) m_[mu] += change * x[mu];
         total_ += change;
         s_[i] = value;
-        c_.compute(model_, m_, total_);
+        c_.compute(model_, m_.data(), total_);
     }
 
 private:
@@ -107,7 +107,7 @@ private:
 class DenseState {
 public:
     DenseState(Model const& model, Packed const& packed, std::int8_t* s) : model_(model), packed_(packed), s_(s), h_(model.neurons) {
-        dense_fields(model, s, h_);
+        dense_fields(model, s, h_.data());
     }
 
     [[nodiscard]] std::int64_t field(std::int64_t i) const { return model_.diagonal.empty() ? h_[i] : h_[i] - model_.diagonal[i] * s_[i]; }

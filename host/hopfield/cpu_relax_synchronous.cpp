@@ -38,23 +38,39 @@ private:
 
 void relax_synchronously(ThreadPool& threads, Model const& model, Packed const& packed, Job const& job) {
     std::int64_t const d = model.neurons;
-    threads.run(job.batch, [&](std::int64_t b, int) {
+    std::int64_t const block = std::clamp<std::int64_t>(job.batch / (8 * threads.size()), 1, 64);
+    bool const plain = job.glauber == nullptr && job.clamp.rows == 0;
+    auto const relax_one = [&](std::int64_t b, Fields& fields, std::vector<std::int8_t>& before) {
         std::int8_t* const s = job.states + b * d;
-        std::vector<std::int64_t> h(d);
-        std::vector<std::int8_t> before;
         History history;
         start(job, b);
         for (std::int64_t t = 0; t < job.max_sweeps; ++t) {
-            fields(model, packed, s, h);
+            std::int64_t const* const h = fields.of(s);
             before.assign(s, s + d);
             std::int64_t changes = 0;
-            for (std::int64_t i = 0; i < d; ++i) {
-                if (is_clamped(job, b, i)) continue;
-                s[i] = decide(model, job, b, i, job.first_sweep + t, h[i], s[i]);
-                changes += s[i] != before[i];
+            if (plain) {
+                changes = packed.kernels->decide_fields({.d = d,
+                                                         .fields = h,
+                                                         .diagonal = model.diagonal.empty() ? nullptr : model.diagonal.data(),
+                                                         .tau = model.tau.empty() ? nullptr : model.tau.data(),
+                                                         .tie = job.tie,
+                                                         .now = before.data(),
+                                                         .next = s});
+            } else {
+                for (std::int64_t i = 0; i < d; ++i) {
+                    if (is_clamped(job, b, i)) continue;
+                    std::int64_t const field = h[i] - (model.diagonal.empty() ? 0 : model.diagonal[i] * s[i]);
+                    s[i] = decide(model, job, b, i, job.first_sweep + t, field, s[i]);
+                    changes += s[i] != before[i];
+                }
             }
             if (history.done(job, b, t, changes, before, s)) return;
         }
+    };
+    threads.run(ceil_div(job.batch, block), [&](std::int64_t k, int) {
+        Fields fields(model, packed);
+        std::vector<std::int8_t> before;
+        for (std::int64_t b = k * block; b < std::min(job.batch, (k + 1) * block); ++b) relax_one(b, fields, before);
     });
 }
 
