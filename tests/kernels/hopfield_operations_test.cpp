@@ -27,8 +27,8 @@ std::vector<Shape> odd_shapes() {
     }
     shapes.push_back({130, 140, 131});
     shapes.push_back({192, 1, 1});
-    shapes.push_back({600, 2, 2});   // more steps along k than stages
-    shapes.push_back({3, 2, 1600});  // more than eight tiles of states
+    shapes.push_back({600, 2, 2});     // more steps along k than stages
+    shapes.push_back({3, 260, 1600});  // more than eight tiles of states, the last of them fewer, and two of patterns
     return shapes;
 }
 
