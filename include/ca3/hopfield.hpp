@@ -169,8 +169,9 @@ struct Recall {
 ///
 /// Exactness: every rule is read as integers times one unit. Hebbian weights are integers as they stand. Real weights (pseudo-inverse,
 /// Storkey, real weights given by the user, large powers and exponentials) are rounded once, when stored, to a 64-bit grid, as fine as
-/// fields summed without overflow allow (`resolution()`), so that states, statuses, sweeps and flips are bit-identical on every backend,
-/// instruction set, thread count and batch split. A decision can differ from that of real arithmetic only where |field| < `field_bound()`.
+/// fields summed without overflow allow but no finer than 2^-1000 (`resolution()`), so that states, statuses, sweeps and flips are bit-
+/// identical on every backend, instruction set, thread count and batch split. A decision can differ from that of real arithmetic only where
+/// |field| < `field_bound()`.
 ///
 /// All arguments are host memory. Calls return when the result is there. A throw leaves the memory as it was.
 class Memory {
