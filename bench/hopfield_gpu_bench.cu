@@ -92,10 +92,10 @@ public:
     }
 
     /// Every baseline gives these states after one sweep of the cues.
-    [[nodiscard]] bool give(std::vector<std::int8_t> const& expected) {
+    [[nodiscard]] bool give(std::span<std::int8_t const> expected) {
         for (auto& [precision, run] : runs_) {
             run.sign->sweep();
-            if (run.sign->states() != expected) return false;
+            if (!std::ranges::equal(run.sign->states(), expected)) return false;
         }
         return true;
     }
