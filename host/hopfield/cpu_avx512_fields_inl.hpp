@@ -5,6 +5,18 @@ namespace {
 
 namespace avx512 {
 
+// A mask as an integer, moved by hand: GCC 12 may spill a mask to memory and read it back wider than it was stored.
+inline std::uint32_t bits_of(__mmask16 mask) {
+    std::uint32_t bits;
+    asm("kmovw %1, %0" : "=r"(bits) : "k"(mask));
+    return bits;
+}
+inline std::uint32_t bits_of(__mmask32 mask) {
+    std::uint32_t bits;
+    asm("kmovd %1, %0" : "=r"(bits) : "k"(mask));
+    return bits;
+}
+
 Entries pack(std::int8_t const* state, std::int64_t d, Bits bits) {
     __m512i const one = _mm512_set1_epi8(1);
     std::uint64_t unknown = 0, zeros = 0;
@@ -56,7 +68,7 @@ Reading read_off(Packed const& packed, Bits state, std::int64_t diagonal, std::i
         auto const valid = static_cast<__mmask16>(packed.P - mu >= 16 ? 0xFFFF : (1 << (packed.P - mu)) - 1);
         __mmask16 const equal = _mm512_mask_cmpeq_epi32_mask(valid, _mm512_maskz_loadu_epi32(valid, m + mu), _mm512_set1_epi32(largest));
         if (equal == 0) continue;
-        reading.nearest = static_cast<std::int32_t>(mu + std::countr_zero(std::uint32_t{equal}));
+        reading.nearest = static_cast<std::int32_t>(mu + std::countr_zero(bits_of(equal)));
         reading.overlap = largest;
         break;
     }

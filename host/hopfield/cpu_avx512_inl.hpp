@@ -142,9 +142,9 @@ inline void write_next(Bits s, Bits next, TieMasks tie, std::int64_t w, std::uin
     next.nonzero[w] = (~equal | (s.nonzero[w] & tie.old) | tie.sign) & valid;
 }
 
-/// Two halves of a word. The masks are joined as masks: GCC 12 may spill one to memory and read it back wider than it was.
-inline std::uint64_t join(__mmask32 low, __mmask32 high) {
-    return _mm512_kunpackd(high, low);
+/// Two halves of a word.
+inline std::uint64_t join(std::uint32_t low, std::uint32_t high) {
+    return low | std::uint64_t{high} << 32;
 }
 
 /// Fields of a block that fit 16 bits, and the decision.
@@ -161,7 +161,7 @@ void narrow_block(BlockArguments const& arguments, std::uint16_t const* index) {
 #pragma GCC unroll 16
         for (int k = 0; k < (N + 1) / 2; ++k) {
             std::int64_t const w = arguments.chunk / 2 + k;
-            __mmask32 above[2] = {}, equal[2] = {};
+            std::uint32_t above[2] = {}, equal[2] = {};
 #pragma GCC unroll 2
             for (int half = 0; half < 2; ++half) {
                 if (2 * k + half >= N) continue;
@@ -170,8 +170,8 @@ void narrow_block(BlockArguments const& arguments, std::uint16_t const* index) {
                 __m512i h = sum[b][2 * k + half];
                 h = _mm512_mask_sub_epi16(h, plus, h, diagonal);
                 h = _mm512_mask_add_epi16(h, nonzero & ~plus, h, diagonal);
-                above[half] = _mm512_cmpgt_epi16_mask(h, zero);
-                equal[half] = _mm512_cmpeq_epi16_mask(h, zero);
+                above[half] = bits_of(_mm512_cmpgt_epi16_mask(h, zero));
+                equal[half] = bits_of(_mm512_cmpeq_epi16_mask(h, zero));
             }
             write_next(s, next, tie, w, valid_bits(sweep.packed->d, w), join(above[0], above[1]), join(equal[0], equal[1]));
         }
@@ -196,13 +196,13 @@ void narrow_full_block(BlockArguments const& arguments, std::uint16_t const* ind
         std::uint64_t* const next_nonzero = sweep.next[b].nonzero + arguments.chunk / 2;
 #pragma GCC unroll 16
         for (int k = 0; k < words; ++k) {
-            __mmask32 above[2] = {};
+            std::uint32_t above[2] = {};
 #pragma GCC unroll 2
             for (int half = 0; half < 2; ++half) {
                 if (2 * k + half >= N) continue;
                 __m512i const h = sum[b][2 * k + half];
-                above[half] =
-                    _mm512_cmpgt_epi16_mask(_mm512_mask_sub_epi16(h, static_cast<__mmask32>(plus[k] >> (32 * half)), h, step), zero);
+                auto const is_plus = static_cast<__mmask32>(plus[k] >> (32 * half));
+                above[half] = bits_of(_mm512_cmpgt_epi16_mask(_mm512_mask_sub_epi16(h, is_plus, h, step), zero));
             }
             // Only the last word of all is partial.
             std::uint64_t const valid = k == words - 1 ? valid_bits(sweep.packed->d, arguments.chunk / 2 + k) : ~std::uint64_t{0};
@@ -280,11 +280,10 @@ void decide_wide(SweepArguments const& sweep, int b, std::int32_t const* h) {
     Bits const s = sweep.states[b];
     std::int64_t const chunks = ceil_div(sweep.packed->d, 32);
     for (std::int64_t w = 0; w < sweep.packed->words; ++w) {
-        __mmask32 above[2] = {}, equal[2] = {};
+        std::uint32_t above[2] = {}, equal[2] = {};
 #pragma GCC unroll 2
         for (int half = 0; half < 2; ++half) {
             if (2 * w + half >= chunks) continue;
-            __mmask16 part_above[2], part_equal[2];
 #pragma GCC unroll 2
             for (int quarter = 0; quarter < 2; ++quarter) {
                 int const shift = 32 * half + 16 * quarter;
@@ -293,11 +292,9 @@ void decide_wide(SweepArguments const& sweep, int b, std::int32_t const* h) {
                 __m512i field = _mm512_loadu_si512(h + 64 * w + shift);
                 field = _mm512_mask_sub_epi32(field, up, field, diagonal);
                 field = _mm512_mask_add_epi32(field, down, field, diagonal);
-                part_above[quarter] = _mm512_cmpgt_epi32_mask(field, zero);
-                part_equal[quarter] = _mm512_cmpeq_epi32_mask(field, zero);
+                above[half] |= bits_of(_mm512_cmpgt_epi32_mask(field, zero)) << (16 * quarter);
+                equal[half] |= bits_of(_mm512_cmpeq_epi32_mask(field, zero)) << (16 * quarter);
             }
-            above[half] = _mm512_kunpackw(part_above[1], part_above[0]);
-            equal[half] = _mm512_kunpackw(part_equal[1], part_equal[0]);
         }
         write_next(s, sweep.next[b], tie, w, valid_bits(sweep.packed->d, w), join(above[0], above[1]), join(equal[0], equal[1]));
     }
