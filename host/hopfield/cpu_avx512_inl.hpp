@@ -13,65 +13,6 @@ constexpr int tile = 2;  ///< states that share the loads of patterns and indice
 
 constexpr std::int64_t reach = 32766;  ///< largest |field| that 16 bits hold, with one more for the tie rule
 
-template <int S, bool full>
-void overlap_octet(Packed const& packed, std::int64_t octet, Bits const* states, __m512i (&differ)[S]) {
-    std::uint64_t const* const x = packed.pattern_bits.data() + octet * packed.words * 8;
-#pragma GCC unroll 16
-    for (int b = 0; b < S; ++b) differ[b] = _mm512_setzero_si512();
-#pragma GCC unroll 4
-    for (std::int64_t w = 0; w < packed.words; ++w) {
-        __m512i const patterns = _mm512_load_si512(x + 8 * w);
-#pragma GCC unroll 16
-        for (int b = 0; b < S; ++b) {
-            __m512i const plus = _mm512_set1_epi64(static_cast<long long>(states[b].plus[w]));
-            __m512i bits = _mm512_xor_si512(patterns, plus);
-            if constexpr (!full) bits = _mm512_and_si512(bits, _mm512_set1_epi64(static_cast<long long>(states[b].nonzero[w])));
-            differ[b] = _mm512_add_epi64(differ[b], popcount64(bits));
-        }
-    }
-}
-
-template <int S, bool full>
-void overlap_tile(Packed const& packed, Bits const* states, std::int32_t* out, std::int64_t stride) {
-    __m256i present[S];
-#pragma GCC unroll 16
-    for (int b = 0; b < S; ++b) {
-        std::int64_t count = packed.d;
-        if constexpr (!full) {
-            count = 0;
-            for (std::int64_t w = 0; w < packed.words; ++w) count += std::popcount(states[b].nonzero[w]);
-        }
-        present[b] = _mm256_set1_epi32(static_cast<int>(count));
-    }
-    for (std::int64_t octet = 0; octet < packed.octets; ++octet) {
-        __m512i differ[S];
-        overlap_octet<S, full>(packed, octet, states, differ);
-        std::int64_t const left = packed.P - 8 * octet;
-        auto const mask = static_cast<__mmask8>(left >= 8 ? 0xFF : (1 << left) - 1);
-#pragma GCC unroll 16
-        for (int b = 0; b < S; ++b) {
-            __m256i const twice = _mm256_slli_epi32(_mm512_cvtepi64_epi32(differ[b]), 1);
-            _mm256_mask_storeu_epi32(out + b * stride + 8 * octet, mask, _mm256_sub_epi32(present[b], twice));
-        }
-    }
-}
-
-void overlaps(Packed const& packed, Bits const* states, int count, bool full, std::int32_t* out, std::int64_t stride) {
-    int b = 0;
-    for (; b + 4 <= count; b += 4) {
-        full ? overlap_tile<4, true>(packed, states + b, out + b * stride, stride)
-             : overlap_tile<4, false>(packed, states + b, out + b * stride, stride);
-    }
-    for (; b + 2 <= count; b += 2) {
-        full ? overlap_tile<2, true>(packed, states + b, out + b * stride, stride)
-             : overlap_tile<2, false>(packed, states + b, out + b * stride, stride);
-    }
-    if (b < count) {
-        full ? overlap_tile<1, true>(packed, states + b, out + b * stride, stride)
-             : overlap_tile<1, false>(packed, states + b, out + b * stride, stride);
-    }
-}
-
 /// The 64 sums of +-m of six patterns: entry e holds +m_k where bit k of e is set. All modulo 2^16, which the caller has seen to be enough.
 inline void build_table(std::int16_t const* m, std::int16_t const* twice, std::int16_t* table) {
     __m512i low = _mm512_set1_epi16(static_cast<short>(-(m[0] + m[1] + m[2] + m[3] + m[4] + m[5])));
