@@ -7,6 +7,12 @@
 #include <ca3/io/idx.hpp>
 #include <ca3/io/npy.hpp>
 #include <ca3/io/safetensors.hpp>
+#include <ca3/lif.hpp>
+#include <ca3/lif/connect.hpp>
+#include <ca3/lif/description.hpp>
+#include <ca3/lif/models.hpp>
+#include <ca3/lif/network.hpp>
+#include <ca3/lif/neuron.hpp>
 #include <ca3/matrix.hpp>
 #include <ca3/outer_product.hpp>
 #include <ca3/random.hpp>

@@ -17,6 +17,13 @@ enum class Purpose : std::uint32_t {
     corruption = 4,   ///< noise on cues
     digit = 5,        ///< synthetic digits
     shuffle = 6,      ///< subsets and permutations
+    synapse = 7,      ///< a synapse's other end, weight and delay
+    out_degree = 8,   ///< sources of a fixed total number of synapses
+    selection = 9,    ///< choice without repetition, and of pairs with a probability
+    initial_voltage = 10,
+    poisson = 11,      ///< counts of a step: the upper 16 bits of a uniform number
+    poisson_low = 12,  ///< the lower 16 bits
+    spike = 13,        ///< spikes of Poisson sources
 };
 
 /// 32 uniform bits, a pure function of its arguments: the same on every backend, in any order of evaluation.

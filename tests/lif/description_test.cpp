@@ -1,0 +1,409 @@
+// Networks as JSON: what is read is what the API would be told, and what cannot be meant is refused with its place.
+#include <ca3/lif/description.hpp>
+
+#include <ca3/error.hpp>
+
+#include "lif/description_entries.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+
+namespace ca3::lif {
+namespace {
+
+// Every kind of everything.
+char const* const whole_schema = R"({
+  "step_ms": 0.5, "seed": 18446744073709551615, "precision": "f64", "weight_bits": 32,
+  "populations": [
+    {"name": "E", "neurons": 4, "model": "lif", "synapse": "alpha", "integration": "forward-euler", "C_m_pF": 200,
+     "tau_m_ms": [10, 11, 12, 13], "E_L_mV": -60, "v_threshold_mV": -50, "v_reset_mV": -61, "refractory_ms": 1.5, "tau_syn_ex_ms": 3,
+     "tau_syn_in_ms": 4, "I_e_pA": 5, "E_ex_mV": 1, "E_in_mV": -80,
+     "initial_v_mV": {"kind": "normal", "mean": -58, "sd": 5, "low": -70, "high": -51}},
+    {"name": "H H", "neurons": 1e0, "model": "hodgkin-huxley", "C_m_pF": 101, "g_Na_nS": 102, "g_K_nS": 103, "g_L_nS": 104,
+     "E_Na_mV": 105, "E_K_mV": -106, "E_L_mV": -54, "v_threshold_mV": 1, "tau_syn_ex_ms": 2.5, "tau_syn_in_ms": 3.5, "I_e_pA": 7,
+     "initial_v_mV": -65},
+    {"name": "noise", "neurons": 3, "model": "poisson-source", "rate_hz": [1, 2, 3], "start_ms": 1, "stop_ms": 9},
+    {"name": "given", "model": "spike-source", "times_ms": [[0.5, 2], []]},
+    {"name": "plain", "neurons": 4}],
+  "projections": [
+    {"source": "E", "target": "plain", "rule": {"kind": "fixed-total-number", "count": 5, "autapses": false, "multapses": false},
+     "weight": {"kind": "uniform", "low": 1, "high": 2}, "delay_ms": {"kind": "normal", "mean": 1.5, "sd": 0.75}},
+    {"source": "E", "target": "E", "rule": {"kind": "fixed-in-degree", "count": 2}, "weight": {"kind": "lognormal", "mu": 0, "sigma": 1}},
+    {"source": "E", "target": "E", "rule": {"kind": "fixed-out-degree", "count": 3}, "weight": -1},
+    {"source": "E", "target": "E", "rule": {"kind": "bernoulli", "p": 0.5, "autapses": false}, "weight": 1},
+    {"source": "E", "target": "plain", "rule": {"kind": "one-to-one"}, "weight": [1, 2, 3, 4]},
+    {"source": "given", "target": "H H", "rule": {"kind": "all-to-all"}, "weight": [[1, 2]], "delay_ms": [[0.5, 1]]},
+    {"source": "noise", "target": "E", "rule": {"kind": "pairs", "source": [0, 2], "target": [3, 1]}, "weight": [5, 6]},
+    {"source": "given", "target": "E", "rule": {"kind": "rows", "offset": [0, 2, 3], "target": [0, 1, 3]}, "weight": 1}],
+  "stimuli": [
+    {"kind": "poisson", "population": "E", "rate_hz": 100, "weight": 2, "start_ms": 1, "stop_ms": 51, "neurons": {"first": 1, "count": 2}},
+    {"kind": "step-current", "population": "H H", "amplitude_pA": [5], "start_ms": 2},
+    {"kind": "current-array", "population": "plain", "values_pA": [1, 2, 3], "interval_ms": 1, "start_ms": 0.5}],
+  "recorders": [
+    {"kind": "spikes", "population": "E", "neurons": {"first": 2}, "start_ms": 1, "stop_ms": 5},
+    {"kind": "voltage", "population": "H H", "neurons": [0], "interval_ms": 1},
+    {"kind": "excitatory", "population": "plain", "neurons": {"first": 1, "count": 2}},
+    {"kind": "inhibitory", "population": "plain", "neurons": {}}]
+})";
+
+/// A network of two populations with `member` as one more member, or replacing the one of the same name.
+std::string with(std::string const& key, std::string const& value) {
+    std::string text = R"({"populations": [{"name": "A", "neurons": 3}, {"name": "B", "neurons": 2}])";
+    if (key == "populations") return R"({"populations": )" + value + "}";
+    return text + ", \"" + key + "\": " + value + "}";
+}
+std::string projection(std::string const& rule, std::string const& rest = R"("weight": 1)") {
+    return with("projections", R"([{"source": "A", "target": "B", "rule": )" + rule + ", " + rest + "}]");
+}
+
+/// The message of the InvalidArgument that the reader alone throws.
+std::string refusal(std::string const& text) {
+    try {
+        static_cast<void>(read_description(text, "net"));
+    } catch (InvalidArgument const& error) {
+        return error.what();
+    } catch (std::exception const& error) {
+        return std::string("another exception: ") + error.what();
+    }
+    return "accepted";
+}
+
+/// The same for the reader and the network together.
+std::string refusal_of_network(std::string const& text) {
+    try {
+        static_cast<void>(parse_network(Context::reference(), text, "net"));
+    } catch (Error const& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+
+TEST(Description, ReadsEveryKindOfEverything) {
+    Description const d = read_description(whole_schema, "net");
+
+    EXPECT_EQ(d.options.step_ms, 0.5);
+    EXPECT_EQ(d.options.seed, 18446744073709551615ULL);
+    EXPECT_EQ(d.options.precision, Precision::f64);
+    EXPECT_EQ(d.options.weight_bits, 32);
+
+    ASSERT_EQ(d.populations.size(), 5U);
+    auto const& lif = std::get<LifParameters>(d.populations[0].model);
+    EXPECT_EQ(d.populations[0].neurons, 4);
+    EXPECT_EQ(lif.synapse, Synapse::alpha);
+    EXPECT_EQ(lif.integration, Integration::forward_euler);
+    EXPECT_EQ(lif.tau_m_ms.values(), (std::vector<double>{10, 11, 12, 13}));
+    std::vector<double> const shared{lif.C_m_pF[0],        lif.E_L_mV[0],        lif.v_threshold_mV[0], lif.v_reset_mV[0],
+                                     lif.refractory_ms[0], lif.tau_syn_ex_ms[0], lif.tau_syn_in_ms[0],  lif.I_e_pA[0],
+                                     lif.E_ex_mV[0],       lif.E_in_mV[0]};
+    EXPECT_EQ(shared, (std::vector<double>{200, -60, -50, -61, 1.5, 3, 4, 5, 1, -80}));
+    auto const& v0 = d.populations[0].initial_v_mV;
+    EXPECT_EQ(v0.kind, Distribution::Kind::normal);
+    EXPECT_EQ((std::vector<double>{v0.a, v0.b, v0.low, v0.high}), (std::vector<double>{-58, 5, -70, -51}));
+
+    auto const& hh = std::get<HodgkinHuxleyParameters>(d.populations[1].model);
+    std::vector<double> const squid{hh.C_m_pF,         hh.g_Na_nS,       hh.g_K_nS,        hh.g_L_nS,
+                                    hh.E_Na_mV,        hh.E_K_mV,        hh.E_L_mV,        hh.I_e_pA,
+                                    hh.v_threshold_mV, hh.tau_syn_ex_ms, hh.tau_syn_in_ms, d.populations[1].initial_v_mV.a};
+    EXPECT_EQ(squid, (std::vector<double>{101, 102, 103, 104, 105, -106, -54, 7, 1, 2.5, 3.5, -65}));
+    auto const& noise = std::get<PoissonSource>(d.populations[2].model);
+    EXPECT_EQ(noise.rate_hz.values(), (std::vector<double>{1, 2, 3}));
+    EXPECT_EQ(noise.start_ms, 1);
+    EXPECT_EQ(noise.stop_ms, 9);
+    EXPECT_EQ(std::get<SpikeSource>(d.populations[3].model).times_ms, (std::vector<std::vector<double>>{{0.5, 2}, {}}));
+    EXPECT_EQ(d.populations[3].neurons, 2);
+    EXPECT_EQ(std::get<LifParameters>(d.populations[4].model).synapse, Synapse::exponential);
+    EXPECT_TRUE(std::isnan(d.populations[4].initial_v_mV.a));
+}
+
+TEST(Description, ReadsEveryRule) {
+    Description const d = read_description(whole_schema, "net");
+    ASSERT_EQ(d.projections.size(), 8U);
+    auto const& total = std::get<FixedTotalNumber>(d.projections[0].rule);
+    EXPECT_EQ(total.count, 5);
+    EXPECT_FALSE(total.autapses);
+    EXPECT_FALSE(total.multapses);
+    EXPECT_EQ(d.projections[0].source, 0U);
+    EXPECT_EQ(d.projections[0].target, 4U);
+    EXPECT_EQ(d.projections[0].synapse.weight.kind, Distribution::Kind::uniform);
+    EXPECT_EQ(d.projections[0].synapse.weight.b, 2);
+    EXPECT_EQ(d.projections[0].synapse.delay_ms.kind, Distribution::Kind::normal);
+    EXPECT_EQ(d.projections[0].synapse.delay_ms.b, 0.75);
+    EXPECT_EQ(std::get<FixedInDegree>(d.projections[1].rule).count, 2);
+    EXPECT_TRUE(std::get<FixedInDegree>(d.projections[1].rule).multapses);
+    EXPECT_EQ(d.projections[1].synapse.weight.kind, Distribution::Kind::lognormal);
+    EXPECT_EQ(d.projections[1].synapse.delay_ms.a, 1.0);  // the default of the struct
+    EXPECT_EQ(std::get<FixedOutDegree>(d.projections[2].rule).count, 3);
+    EXPECT_EQ(d.projections[2].synapse.weight.a, -1);
+    EXPECT_EQ(std::get<Bernoulli>(d.projections[3].rule).p, 0.5);
+    EXPECT_FALSE(std::get<Bernoulli>(d.projections[3].rule).autapses);
+    EXPECT_EQ(d.projections[4].synapse.weight.given_values, (std::vector<double>{1, 2, 3, 4}));
+    EXPECT_TRUE(std::get<AllToAll>(d.projections[5].rule).autapses);
+    EXPECT_EQ(d.projections[5].synapse.weight.given_values, (std::vector<double>{1, 2}));
+    EXPECT_EQ(d.projections[5].synapse.delay_ms.given_values, (std::vector<double>{0.5, 1}));
+    EXPECT_EQ(std::get<Pairs>(d.projections[6].rule).source, (std::vector<std::int64_t>{0, 2}));
+    EXPECT_EQ(std::get<Pairs>(d.projections[6].rule).target, (std::vector<std::int64_t>{3, 1}));
+    EXPECT_EQ(std::get<Rows>(d.projections[7].rule).offset, (std::vector<std::int64_t>{0, 2, 3}));
+    EXPECT_EQ(std::get<Rows>(d.projections[7].rule).target, (std::vector<std::int64_t>{0, 1, 3}));
+}
+
+TEST(Description, ReadsEveryStimulusAndRecorder) {
+    Description const d = read_description(whole_schema, "net");
+    ASSERT_EQ(d.stimuli.size(), 3U);
+    auto const& poisson = std::get<PoissonStimulus>(d.stimuli[0].stimulus);
+    EXPECT_EQ((std::vector<double>{poisson.rate_hz[0], poisson.weight, poisson.start_ms, poisson.stop_ms}),
+              (std::vector<double>{100, 2, 1, 51}));
+    EXPECT_EQ(poisson.neurons.first, 1);
+    EXPECT_EQ(poisson.neurons.count, 2);
+    auto const& step = std::get<StepCurrent>(d.stimuli[1].stimulus);
+    EXPECT_EQ(step.amplitude_pA.values(), std::vector<double>{5});
+    EXPECT_EQ(step.stop_ms, forever);
+    EXPECT_EQ(step.neurons.count, -1);
+    auto const& array = std::get<CurrentArray>(d.stimuli[2].stimulus);
+    EXPECT_EQ(array.values_pA, (std::vector<double>{1, 2, 3}));
+    EXPECT_EQ(array.interval_ms, 1);
+    EXPECT_EQ(array.start_ms, 0.5);
+
+    ASSERT_EQ(d.recorders.size(), 4U);
+    auto const& spikes = std::get<RecordSpikes>(d.recorders[0].recorder);
+    EXPECT_EQ(spikes.neurons.first, 2);
+    EXPECT_EQ(spikes.neurons.count, -1);
+    EXPECT_EQ(spikes.stop_ms, 5);
+    auto const& voltage = std::get<RecordTraces>(d.recorders[1].recorder);
+    EXPECT_EQ(voltage.neurons, std::vector<std::int64_t>{0});
+    EXPECT_EQ(voltage.variable, Variable::voltage);
+    EXPECT_EQ(voltage.interval_ms, 1);
+    EXPECT_EQ(std::get<RecordTraces>(d.recorders[2].recorder).variable, Variable::excitatory);
+    EXPECT_EQ(std::get<RecordTraces>(d.recorders[2].recorder).neurons, (std::vector<std::int64_t>{1, 2}));
+    EXPECT_EQ(std::get<RecordTraces>(d.recorders[3].recorder).variable, Variable::inhibitory);
+    EXPECT_EQ(std::get<RecordTraces>(d.recorders[3].recorder).neurons, (std::vector<std::int64_t>{0, 1, 2, 3}));
+}
+
+TEST(Description, OverridesComeBeforeTheText) {
+    Description const d =
+        read_description(whole_schema, "net", {.step_ms = 0.25, .seed = 7, .precision = Precision::f32, .weight_bits = 16});
+    EXPECT_EQ(d.options.step_ms, 0.25);
+    EXPECT_EQ(d.options.seed, 7U);
+    EXPECT_EQ(d.options.precision, Precision::f32);
+    EXPECT_EQ(d.options.weight_bits, 16);
+}
+
+TEST(Description, OptionsLeftOpenAreThoseOfTheNetwork) {
+    Description const d = read_description(R"({"populations": []})", "net");
+    EXPECT_EQ(d.options.step_ms, NetworkOptions{}.step_ms);
+    EXPECT_EQ(d.options.seed, NetworkOptions{}.seed);
+}
+
+TEST(Description, RefusalsNameTheDocumentThePathAndTheValue) {
+    EXPECT_EQ(refusal(projection(R"({"kind": "fixed-total-number", "count": -3})")),
+              "net: $.projections[0].rule.count: must be a whole number that is not negative, is -3");
+    EXPECT_EQ(
+        refusal(with("populations", R"([{"name": "A", "neurons": 1, "tau": 3}])")),
+        "net: $.populations[0].tau: is not known here; known are name, model, neurons, synapse, integration, C_m_pF, tau_m_ms, E_L_mV, "
+        "v_threshold_mV, v_reset_mV, refractory_ms, tau_syn_ex_ms, tau_syn_in_ms, I_e_pA, E_ex_mV, E_in_mV, initial_v_mV");
+    EXPECT_EQ(refusal(with("populations", R"([{"name": "A"}])")), "net: $.populations[0]: 'neurons' is missing");
+    EXPECT_EQ(refusal(with("recorders", R"([{"kind": "spikes", "population": "C"}])")),
+              "net: $.recorders[0].population: there is no population 'C'");
+}
+
+TEST(Description, EveryFaultIsRefusedWithItsPath) {
+    struct Case {
+        std::string text, words;
+    };
+    std::vector<Case> const cases{
+        {"[]", "$: must be an object, is a list of 0"},
+        {"3", "$: must be an object, is 3"},
+        {"{}", "$: 'populations' is missing"},
+        {with("sed", "1"), "$.sed: is not known here; known are step_ms, seed, "},
+        {with("a key", "1"), "$['a key']: is not known here"},
+        {with("seed", "-1"), "$.seed: must be a whole number from 0 to 2^64 - 1, is -1"},
+        {with("seed", "1.5"), "$.seed: "},
+        {with("seed", "18446744073709551616"), "$.seed: "},
+        {with("step_ms", R"("0.1")"), R"($.step_ms: must be a number, is "0.1")"},
+        {with("step_ms", "null"), "$.step_ms: must be a number, is null"},
+        {with("precision", R"("f16")"), R"($.precision: must be one of "f32", "f64", is "f16")"},
+        {with("weight_bits", "8"), "$.weight_bits: must be 16, 32, or 0 for the network's choice, is 8"},
+        {with("populations", "{}"), "$.populations: must be a list, is an object"},
+        {with("populations", "[3]"), "$.populations[0]: must be an object, is 3"},
+        {with("populations", R"([{"name": 3, "neurons": 1}])"), "$.populations[0].name: must be a string, is 3"},
+        {with("populations", R"([{"name": "A", "neurons": 1}, {"name": "A", "neurons": 1}])"),
+         "$.populations[1]: there is another population 'A' before it"},
+        {with("populations", R"([{"name": "A", "neurons": 1.5}])"), "$.populations[0].neurons: must be a whole number"},
+        {with("populations", R"([{"name": "A", "neurons": 9223372036854775808}])"), "neurons: must be a whole number of at most 2^63 - 1"},
+        {with("populations", R"([{"name": "A", "neurons": 1e30}])"), "$.populations[0].neurons: must be a whole number of at most"},
+        {with("populations", R"([{"name": "A", "neurons": "1"}])"), R"(must be a whole number that is not negative, is "1")"},
+        {with("populations", R"([{"name": "A", "neurons": 1, "model": "izhikevich"}])"), "$.populations[0].model: must be one of \"lif\""},
+        {with("populations", R"([{"name": "A", "neurons": 1, "synapse": "beta"}])"), "$.populations[0].synapse: must be one of"},
+        {with("populations", R"([{"name": "A", "neurons": 1, "C_m_pF": true}])"), "C_m_pF: must be a number, or a list of numbers"},
+        {with("populations", R"([{"name": "A", "neurons": 2, "C_m_pF": [1, "x"]}])"), R"(C_m_pF[1]: must be a number, is "x")"},
+        {with("populations", R"([{"name": "A", "neurons": 2, "C_m_pF": 1e999}])"), "$.populations[0].C_m_pF: this number is too large"},
+        {with("populations", R"([{"name": "A", "neurons": 2, "C_m_pF": [1, -1e999]}])"), "$.populations[0].C_m_pF[1]: this number is too"},
+        {with("populations", R"([{"name": "A", "neurons": 1, "model": "hodgkin-huxley", "g_K_nS": [1]}])"), "g_K_nS: must be a number"},
+        {with("populations", R"([{"name": "A", "neurons": 1, "model": "hodgkin-huxley", "tau_m_ms": 1}])"), ".tau_m_ms: is not known here"},
+        {with("populations", R"([{"name": "A", "neurons": 1, "model": "poisson-source"}])"), "'rate_hz' is missing"},
+        {with("populations", R"([{"name": "A", "model": "spike-source", "times_ms": [1]}])"),
+         "times_ms[0]: must be a list of numbers, is 1"},
+        {with("populations", R"([{"name": "A", "model": "spike-source", "neurons": 2, "times_ms": []}])"), ".neurons: is not known here"},
+        {with("populations", R"([{"name": "A", "neurons": 1, "neurons": 2}])"), "$.populations[0].neurons: occurs twice"},
+        {with("populations", R"([{"name": "A", "neurons": 1, "initial_v_mV": {"kind": "normal", "mean": 1}}])"), "'sd' is missing"},
+        {with("populations", R"([{"name": "A", "neurons": 1, "initial_v_mV": {"kind": "cauchy"}}])"), "initial_v_mV.kind: must be one of"},
+        {with("populations", R"([{"name": "A", "neurons": 1, "initial_v_mV": {"kind": "uniform", "low": 1, "high": 2, "sd": 3}}])"),
+         "initial_v_mV.sd: is not known here"},
+        {with("populations", R"([{"name": "A", "neurons": 1, "initial_v_mV": "rest"}])"), "a number, a list of numbers, or a distribution"},
+        {projection("3"), "$.projections[0].rule: must be an object"},
+        {projection("{}"), "$.projections[0].rule: 'kind' is missing"},
+        {projection(R"({"kind": "small-world"})"), R"(rule.kind: must be one of "fixed-total-number")"},
+        {projection(R"({"kind": "bernoulli", "p": 0.1, "multapses": true})"), "rule.multapses: is not known here"},
+        {projection(R"({"kind": "one-to-one", "autapses": true})"), "rule.autapses: is not known here; known are kind"},
+        {projection(R"({"kind": "all-to-all", "autapses": 1})"), "rule.autapses: must be true or false, is 1"},
+        {projection(R"({"kind": "pairs", "source": [0], "target": [-1]})"), "rule.target[0]: must be a whole number that is not negative"},
+        {projection(R"({"kind": "rows", "offset": [0]})"), "$.projections[0].rule: 'target' is missing"},
+        {projection(R"({"kind": "all-to-all"})", R"("delay_ms": 1)"), "$.projections[0]: 'weight' is missing"},
+        {projection(R"({"kind": "all-to-all"})", R"("weight": [[1, 2, 3]])"), "weight: has 1 rows, the target 2 neurons"},
+        {projection(R"({"kind": "all-to-all"})", R"("weight": [[1, 2, 3], [1, 2]])"), "weight[1]: has 2 numbers, the source 3 neurons"},
+        {projection(R"({"kind": "one-to-one"})", R"("weight": [[1]])"), "weight[0]: must be a number, is a list of 1"},
+        {with("projections", R"([{"source": "A", "target": 2}])"), "$.projections[0].target: must be a string, is 2"},
+        {with("stimuli", R"([{"kind": "poisson", "population": "A", "rate_hz": 1}])"), "$.stimuli[0]: 'weight' is missing"},
+        {with("stimuli", R"([{"kind": "noise", "population": "A"}])"), "$.stimuli[0].kind: must be one of"},
+        {with("stimuli", R"([{"kind": "step-current", "population": "A", "amplitude_pA": 1, "neurons": [0]}])"), "must be an object"},
+        {with("stimuli", R"([{"kind": "current-array", "population": "A", "values_pA": 1}])"),
+         "values_pA: must be a list of numbers, is 1"},
+        {with("recorders", R"([{"kind": "rate", "population": "A"}])"), "$.recorders[0].kind: must be one of \"spikes\""},
+        {with("recorders", R"([{"kind": "voltage", "population": "A"}])"), "$.recorders[0]: 'neurons' is missing"},
+        {with("recorders", R"([{"kind": "voltage", "population": "A", "neurons": {"first": 2, "count": 2}}])"), "reaches beyond the 3"},
+        {with("recorders", R"([{"kind": "voltage", "population": "A", "neurons": {"first": 4}}])"), "reaches beyond the 3 neurons"},
+        {with("recorders", R"([{"kind": "spikes", "population": "A", "interval_ms": 1}])"), ".interval_ms: is not known here"},
+        {R"({"a": [[[[[[[[1]]]]]]]]})", "$.a[0][0][0][0][0][0][0]: brackets are nested more than 8 deep"},
+    };
+    for (auto const& c : cases) {
+        std::string const message = refusal(c.text);
+        EXPECT_EQ(message.rfind("net: $", 0), 0U) << c.text << "\n" << message;
+        EXPECT_NE(message.find(c.words), std::string::npos) << c.text << "\nexpected: " << c.words << "\nis: " << message;
+    }
+}
+
+TEST(Description, WhatIsNotJsonIsAFormatErrorWithItsByte) {
+    std::vector<std::pair<std::string, std::uint64_t>> const cases{
+        {"", 0}, {"{", 1}, {"{\"populations\": [}", 16}, {"{} x", 3}, {"{\"populations\": NaN}", 16}, {"{'populations': []}", 1}};
+    for (auto const& [text, byte] : cases) {
+        try {
+            static_cast<void>(read_description(text, "net"));
+            ADD_FAILURE() << text << " was accepted";
+        } catch (FormatError const& error) {
+            EXPECT_EQ(error.file, "net");
+            EXPECT_LE(error.offset, byte + 1) << text << ": " << error.what();
+            EXPECT_GE(error.offset + 1, byte) << text << ": " << error.what();
+        }
+    }
+    EXPECT_THROW(static_cast<void>(read_description("{\"populations\": [{\"name\": \"\xff\"}]}", "net")), FormatError);
+}
+
+TEST(Description, DeepNestingIsRefusedWithoutFollowingIt) {
+    std::string const text = std::string(10'000'000, '[');
+    EXPECT_NE(refusal(text).find("brackets are nested more than 8 deep"), std::string::npos);
+}
+
+TEST(Description, ShortTextsDoNotTakeMuchMemory) {
+    std::string const large = R"([{"name": "A", "neurons": 1000000000000000}])";
+    std::string const recorder = R"([{"kind": "voltage", "population": "A", "neurons": {}}])";
+    EXPECT_NE(refusal(R"({"populations": )" + large + R"(, "recorders": )" + recorder + "}").find("at most 1000000 neurons can be traced"),
+              std::string::npos);
+    // The network itself refuses what cannot fit.
+    EXPECT_NE(refusal_of_network(with("populations", large)), "accepted");
+}
+
+TEST(DescribedNetwork, IsTheOneThatTheApiMakes) {
+    auto described = parse_network(Context::reference(), R"({
+        "seed": 5, "populations": [{"name": "E", "neurons": 50, "I_e_pA": 500, "initial_v_mV": {"kind": "uniform", "low": -70, "high": -55}}],
+        "projections": [{"source": "E", "target": "E", "rule": {"kind": "fixed-in-degree", "count": 10},
+                         "weight": {"kind": "normal", "mean": 20, "sd": 2}, "delay_ms": {"kind": "uniform", "low": 0.1, "high": 3}}],
+        "stimuli": [{"kind": "poisson", "population": "E", "rate_hz": 1000, "weight": 10}],
+        "recorders": [{"kind": "voltage", "population": "E", "neurons": [3]}, {"kind": "spikes", "population": "E"}]})",
+                                   "net");
+    Network network(Context::reference(), {.seed = 5});
+    auto const e = network.add_population("E", 50, LifParameters{.I_e_pA = 500.0}, Distribution::uniform(-70, -55));
+    network.connect(e, e, FixedInDegree{.count = 10}, {.weight = Distribution::normal(20, 2), .delay_ms = Distribution::uniform(0.1, 3)});
+    network.add_poisson(e, {.rate_hz = 1000.0, .weight = 10.0});
+    auto const spikes = network.record_spikes(e);
+
+    described.network.run(100.0);
+    network.run(100.0);
+
+    ASSERT_EQ(described.recordings.size(), 2U);
+    EXPECT_EQ(described.recordings[0].kind, "voltage");
+    EXPECT_EQ(described.recordings[1].kind, "spikes");
+    EXPECT_EQ(described.recordings[1].population, e);
+    auto const expected = network.spikes(spikes), actual = described.network.spikes(described.recordings[1].recorder);
+    EXPECT_FALSE(expected.steps.empty());
+    EXPECT_EQ(actual.steps, expected.steps);
+    EXPECT_EQ(actual.neurons, expected.neurons);
+    EXPECT_EQ(described.network.traces(described.recordings[0].recorder).values.size(), 1000U);
+}
+
+TEST(DescribedNetwork, EveryKindOfEverythingRuns) {
+    std::string text = whole_schema;
+    // One-to-one of the whole schema joins equal sizes; everything else runs as it stands.
+    auto described = parse_network(Context::reference(), text, "net");
+    EXPECT_EQ(described.network.populations(), 5);
+    EXPECT_EQ(described.network.projections(), 8);
+    EXPECT_EQ(described.network.neurons(), 14);
+    described.network.run(20.0);
+    for (auto const& r : described.recordings) {
+        if (r.kind == "spikes")
+            static_cast<void>(described.network.spikes(r.recorder));
+        else
+            EXPECT_FALSE(described.network.traces(r.recorder).values.empty()) << r.kind;
+    }
+}
+
+TEST(DescribedNetwork, WhatTheNetworkRefusesGetsThePathOfItsElement) {
+    struct Case {
+        std::string text, place;
+    };
+    std::vector<Case> const cases{
+        {with("step_ms", "0"), "net: $: "},
+        {with("step_ms", "-1"), "net: $: "},
+        {with("populations", R"([{"name": "A", "neurons": 0}])"), "net: $.populations[0]: "},
+        {with("populations", R"([{"name": "B", "neurons": 1}, {"name": "A", "neurons": 1, "tau_m_ms": 0}])"), "net: $.populations[1]: "},
+        {with("populations", R"([{"name": "A", "neurons": 2, "tau_m_ms": [1, 2, 3]}])"), "net: $.populations[0]: "},
+        {with("populations", R"([{"name": "A", "neurons": 2, "v_threshold_mV": -80}])"), "net: $.populations[0]: "},
+        {with("populations", R"([{"name": "A", "model": "spike-source", "times_ms": []}])"), "net: $.populations[0]: "},
+        {with("populations", R"([{"name": "A", "model": "spike-source", "times_ms": [[0.05]]}])"), "net: $.populations[0]: "},
+        {with("populations", R"([{"name": "A", "neurons": 1, "model": "poisson-source", "rate_hz": -1}])"), "net: $.populations[0]: "},
+        {projection(R"({"kind": "fixed-in-degree", "count": 4, "multapses": false})"), "net: $.projections[0]: "},
+        {projection(R"({"kind": "one-to-one"})"), "net: $.projections[0]: "},
+        {projection(R"({"kind": "bernoulli", "p": 1.5})"), "net: $.projections[0]: "},
+        {projection(R"({"kind": "all-to-all"})", R"("weight": [1, 2])"), "net: $.projections[0]: "},
+        {projection(R"({"kind": "pairs", "source": [0, 1], "target": [0]})"), "net: $.projections[0]: "},
+        {projection(R"({"kind": "pairs", "source": [0], "target": [2]})"), "net: $.projections[0]: "},
+        {projection(R"({"kind": "rows", "offset": [0, 1], "target": [0]})"), "net: $.projections[0]: "},
+        {projection(R"({"kind": "all-to-all"})", R"("weight": 1, "delay_ms": 0)"), "net: $.projections[0]: "},
+        {projection(R"({"kind": "all-to-all"})", R"("weight": 1, "delay_ms": 1e7)"), "net: $.projections[0]: "},
+        {projection(R"({"kind": "all-to-all"})", R"("weight": {"kind": "normal", "mean": 1, "sd": -1})"), "net: $.projections[0]"},
+        {with("stimuli", R"([{"kind": "poisson", "population": "A", "rate_hz": -1, "weight": 1}])"), "net: $.stimuli[0]: "},
+        {with("stimuli", R"([{"kind": "step-current", "population": "A", "amplitude_pA": 1, "neurons": {"count": 4}}])"),
+         "net: $.stimuli[0]: "},
+        {with("recorders", R"([{"kind": "voltage", "population": "A", "neurons": [3]}])"), "net: $.recorders[0]: "},
+        {with("recorders", R"([{"kind": "voltage", "population": "A", "neurons": [0], "interval_ms": 0.05}])"), "net: $.recorders[0]: "},
+    };
+    for (auto const& c : cases) {
+        std::string const message = refusal_of_network(c.text);
+        EXPECT_EQ(message.rfind(c.place, 0), 0U) << c.text << "\n" << message;
+    }
+}
+
+TEST(DescribedNetwork, IsReadFromAFile) {
+    std::string const path = testing::TempDir() + "ca3_description_test.json";
+    std::ofstream(path) << whole_schema;
+    EXPECT_EQ(read_network(Context::reference(), path).network.populations(), 5);
+    std::ofstream(path) << "{";
+    EXPECT_THROW(static_cast<void>(read_network(Context::reference(), path)), FormatError);
+    std::remove(path.c_str());
+    EXPECT_THROW(static_cast<void>(read_network(Context::reference(), path)), FileError);
+    EXPECT_THROW(static_cast<void>(read_network(Context::reference(), testing::TempDir())), FileError);
+}
+
+}  // namespace
+}  // namespace ca3::lif
