@@ -19,4 +19,11 @@ void add_hopfield_toy(CLI::App& hopfield, Options const&);          // H7
 void add_hopfield_letters(CLI::App& hopfield, Options const&);      // H8
 void add_hopfield_overlaps(CLI::App& hopfield, Options const&);     // H9
 
+void add_lif_trace(CLI::App& lif, Options const&);           // N1
+void add_lif_fi_curve(CLI::App& lif, Options const&);        // N2
+void add_lif_psc(CLI::App& lif, Options const&);             // N3
+void add_lif_populations(CLI::App& lif, Options const&);     // N4
+void add_lif_hodgkin_huxley(CLI::App& lif, Options const&);  // N5
+void add_lif_run(CLI::App& lif, Options const&);             // N6
+
 }  // namespace ca3::cli

@@ -33,12 +33,20 @@ void add_commands(CLI::App& app, ca3::cli::Options const& options) {
     add_hopfield_toy(hopfield, options);
     add_hopfield_letters(hopfield, options);
     add_hopfield_overlaps(hopfield, options);
+    auto& lif = *app.add_subcommand("lif", "Spiking neurons: networks of your own and of the field, and the experiments");
+    lif.require_subcommand(1);
+    add_lif_run(lif, options);
+    add_lif_trace(lif, options);
+    add_lif_fi_curve(lif, options);
+    add_lif_psc(lif, options);
+    add_lif_populations(lif, options);
+    add_lif_hodgkin_huxley(lif, options);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("CA3: associative memories, on NVIDIA GPUs and on the CPU", "ca3");
+    CLI::App app("CA3: associative memories and spiking networks, on NVIDIA GPUs and on the CPU", "ca3");
     app.set_version_flag("--version", "ca3 " CA3_VERSION_STRING);
     app.fallthrough();
     app.require_subcommand(1);

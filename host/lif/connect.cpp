@@ -2,6 +2,8 @@
 
 #include <ca3/error.hpp>
 
+#include "core/int128.hpp"
+
 #include <algorithm>
 
 namespace ca3::lif {
@@ -53,7 +55,7 @@ std::vector<std::int64_t> distinct_pairs(Plan const& plan, std::size_t projectio
                                               static_cast<std::uint64_t>(i));
         std::uint64_t const u = static_cast<std::uint64_t>(block.word[0]) << 32 | block.word[1];
         std::int64_t const last = all - p.synapses + i;
-        auto const value = static_cast<std::int64_t>(static_cast<unsigned __int128>(u) * (static_cast<std::uint64_t>(last) + 1) >> 64);
+        auto const value = static_cast<std::int64_t>(static_cast<int128>(u) * (last + 1) >> 64);
         if (!chosen.insert(value).second) chosen.insert(last);
     }
     std::vector<std::int64_t> pairs(chosen.begin(), chosen.end());

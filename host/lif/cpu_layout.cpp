@@ -18,10 +18,10 @@ Layout::Layout(Plan const& plan, int threads) {
     std::int64_t total = 0;
     for (auto const& p : plan.populations) total += rounded_up(p.count, 16) * channels_of(p.kind);
     // Each piece is rounded up, so that slices may hold a little more than their share.
-    auto const slots_at = [&](std::int64_t slices) {
+    auto const slots_at = [&](std::int64_t n) {
         std::int64_t slots = 0;
         for (auto const& p : plan.populations) {
-            std::int64_t const share = (p.count + slices - 1) / slices;
+            std::int64_t const share = (p.count + n - 1) / n;
             slots += rounded_up(share, share >= 1024 ? 128 : 16) * channels_of(p.kind);
         }
         return slots;
