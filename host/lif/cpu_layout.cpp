@@ -14,25 +14,23 @@ std::int64_t rounded_up(std::int64_t n, std::int64_t to) {
 
 }  // namespace
 
-Layout::Layout(Plan const& plan, int threads) {
-    std::int64_t total = 0;
-    for (auto const& p : plan.populations) total += rounded_up(p.count, 16) * channels_of(p.kind);
+Layout::Layout(Plan const& plan, std::int64_t multiple, std::int64_t granule) {
     // Each piece is rounded up, so that slices may hold a little more than their share.
     auto const slots_at = [&](std::int64_t n) {
         std::int64_t slots = 0;
         for (auto const& p : plan.populations) {
             std::int64_t const share = (p.count + n - 1) / n;
-            slots += rounded_up(share, share >= 1024 ? 128 : 16) * channels_of(p.kind);
+            slots += rounded_up(rounded_up(share, share >= 1024 ? 128 : granule), 16) * channels_of(p.kind);
         }
         return slots;
     };
-    std::int64_t count = threads;
-    while (slots_at(count) > most_slots) count += threads;
+    std::int64_t count = multiple;
+    while (slots_at(count) > most_slots) count += multiple;
     slices.resize(static_cast<std::size_t>(count));
     for (std::int32_t k = 0; k < static_cast<std::int32_t>(plan.populations.size()); ++k) {
         auto const& p = plan.populations[static_cast<std::size_t>(k)];
         std::int64_t const share = (p.count + count - 1) / count;
-        piece.push_back(std::max<std::int64_t>(rounded_up(share, share >= 1024 ? 128 : 16), 16));
+        piece.push_back(std::max(rounded_up(share, share >= 1024 ? 128 : granule), granule));
         std::int64_t first = 0;
         for (auto& slice : slices) {
             std::int64_t const n = std::min(piece.back(), p.count - first);

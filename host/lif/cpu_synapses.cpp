@@ -263,8 +263,11 @@ struct Destination {
 
 class Builder {
 public:
-    Builder(Context const& context, Plan const& plan, Layout const& layout)
-        : context_(context), plan_(plan), slices_(static_cast<std::int64_t>(layout.slices.size())) {
+    Builder(Context const& context, Plan const& plan, Layout const& layout, std::int64_t delay_slots)
+        : context_(context), plan_(plan), slices_(static_cast<std::int64_t>(layout.slices.size())), delay_slots_(delay_slots) {
+        std::int64_t slots = 0;
+        for (auto const& slice : layout.slices) slots = std::max(slots, slice.slots);
+        narrow_ = plan.weight_bits == 16 && slots * std::max<std::int64_t>(delay_slots, 1) <= 65536;
         rows_of_.resize(plan.populations.size());
         for (std::size_t k = 0; k < plan.projections.size(); ++k) {
             rows_.emplace_back(context, plan, k);
@@ -285,7 +288,7 @@ public:
         auto const neurons = static_cast<std::size_t>(plan_.neurons());
         auto const slices = static_cast<std::size_t>(slices_);
         table_.slices = slices_;
-        table_.bytes_per_synapse = plan_.weight_bits == 16 ? 4 : 8;
+        table_.bytes_per_synapse = narrow_ ? 4 : 8;
         row_start_.assign(neurons + 1, 0);
         for (std::size_t p = 0; p < plan_.populations.size(); ++p) {
             auto const& population = plan_.populations[p];
@@ -310,18 +313,19 @@ public:
 #endif
         table_.row_begin.resize(neurons * slices + 1);
         table_.row_begin.back() = row_start_.back();
-        table_.segment_begin.resize(neurons * slices + 1);
+        if (delay_slots_ == 0) table_.segment_begin.resize(neurons * slices + 1);
 
         auto const chunks = make_chunks();
         std::vector<std::vector<Segment>> segments(chunks.size());
         pool(context_).run(static_cast<std::int64_t>(chunks.size()), [&](std::int64_t c, int) {
-            if (plan_.weight_bits == 16) {
-                make_chunk<NarrowSynapse>(chunks[static_cast<std::size_t>(c)], segments[static_cast<std::size_t>(c)]);
-            } else {
-                make_chunk<WideSynapse>(chunks[static_cast<std::size_t>(c)], segments[static_cast<std::size_t>(c)]);
+            auto const& chunk = chunks[static_cast<std::size_t>(c)];
+            auto& mine = segments[static_cast<std::size_t>(c)];
+            if (delay_slots_ != 0) {
+                return narrow_ ? make_chunk<NarrowRingSynapse>(chunk, mine) : make_chunk<WideRingSynapse>(chunk, mine);
             }
+            return narrow_ ? make_chunk<NarrowSynapse>(chunk, mine) : make_chunk<WideSynapse>(chunk, mine);
         });
-        join(chunks, segments);
+        if (delay_slots_ == 0) join(chunks, segments);
         return std::move(table_);
     }
 
@@ -394,7 +398,7 @@ private:
         }
     }
 
-    /// Sorts by slice, then delay (then slot, so that the row does not depend on how it was drawn), and writes row and segments.
+    /// Sorts by slice, then delay, and writes row and segments.
     template <class Synapse>
     void write_row(std::size_t source, Scratch& scratch, std::vector<Segment>& segments) {
         auto const delays = static_cast<std::size_t>(plan_.longest_delay);
@@ -402,28 +406,40 @@ private:
         auto& raw = scratch.raw;
         auto const bin_of = [&](Raw const& r) { return (r.place >> 16) * delays + static_cast<std::size_t>(r.delay - 1); };
         auto* const out = reinterpret_cast<Synapse*>(table_.storage.data()) + row_start_[source];
+        constexpr bool with_delay = requires(Synapse synapse) {
+            synapse.index;
+        };
         auto const put = [&](std::size_t at, Raw const& r) {
-            out[at] = {static_cast<decltype(Synapse::slot)>(r.place & 0xFFFF), static_cast<decltype(Synapse::weight)>(r.weight)};
+            auto const slot = r.place & 0xFFFFu;
+            if constexpr (with_delay) {
+                out[at] = {static_cast<decltype(Synapse::index)>(slot * static_cast<std::uint32_t>(delay_slots_) +
+                                                                 static_cast<std::uint32_t>(r.delay)),
+                           static_cast<decltype(Synapse::weight)>(r.weight)};
+            } else {
+                out[at] = {static_cast<decltype(Synapse::slot)>(slot), static_cast<decltype(Synapse::weight)>(r.weight)};
+            }
         };
         std::size_t position = 0;
-        auto const segment = [&](std::size_t slice, std::size_t delay, std::size_t length) {
-            for (; length > 0;) {
+        auto const segment = [&](std::size_t delay, std::size_t length) {
+            while (!with_delay && length > 0) {
                 std::size_t const now = std::min<std::size_t>(length, 65535);
                 segments.push_back({static_cast<std::uint16_t>(delay), static_cast<std::uint16_t>(now)});
                 length -= now;
             }
-            static_cast<void>(slice);
+        };
+        auto const begin_slice = [&](std::size_t slice) {
+            table_.row_begin[source * slices + slice] = row_start_[source] + position;
+            if (!with_delay) table_.segment_begin[source * slices + slice] = segments.size();
         };
         if (slices * delays <= 4 * raw.size() + 256) {
             auto& bin = scratch.bin;
             bin.assign(slices * delays + 1, 0);
             for (auto const& r : raw) ++bin[bin_of(r) + 1];
             for (std::size_t slice = 0; slice < slices; ++slice) {
-                table_.row_begin[source * slices + slice] = row_start_[source] + position;
-                table_.segment_begin[source * slices + slice] = segments.size();
+                begin_slice(slice);
                 for (std::size_t d = 0; d < delays; ++d) {
                     std::size_t const length = bin[slice * delays + d + 1];
-                    segment(slice, d + 1, length);
+                    segment(d + 1, length);
                     position += length;
                 }
             }
@@ -432,12 +448,11 @@ private:
         } else {
             std::sort(raw.begin(), raw.end(), [&](Raw const& a, Raw const& b) { return bin_of(a) < bin_of(b); });
             for (std::size_t slice = 0; slice < slices; ++slice) {
-                table_.row_begin[source * slices + slice] = row_start_[source] + position;
-                table_.segment_begin[source * slices + slice] = segments.size();
+                begin_slice(slice);
                 while (position < raw.size() && raw[position].place >> 16 == slice) {
                     std::size_t const begin = position;
                     while (position < raw.size() && bin_of(raw[position]) == bin_of(raw[begin])) ++position;
-                    segment(slice, static_cast<std::size_t>(raw[begin].delay), position - begin);
+                    segment(static_cast<std::size_t>(raw[begin].delay), position - begin);
                 }
             }
             for (std::size_t k = 0; k < raw.size(); ++k) put(k, raw[k]);
@@ -463,6 +478,8 @@ private:
     Context const& context_;
     Plan const& plan_;
     std::int64_t slices_;
+    std::int64_t delay_slots_;
+    bool narrow_ = false;                            ///< synapses of 4 bytes
     std::vector<Row> rows_;                          ///< by projection
     std::vector<std::vector<std::size_t>> rows_of_;  ///< projections by source population
     std::vector<Destination> destinations_;          ///< by population
@@ -472,8 +489,8 @@ private:
 
 }  // namespace
 
-SynapseTable make_synapses(Context const& context, Plan const& plan, Layout const& layout) {
-    return Builder(context, plan, layout).build();
+SynapseTable make_synapses(Context const& context, Plan const& plan, Layout const& layout, std::int64_t delay_slots) {
+    return Builder(context, plan, layout, delay_slots).build();
 }
 
 }  // namespace ca3::lif::cpu
