@@ -63,6 +63,7 @@ public:
             }
         });
         join_records(first_step, steps, out.spikes);
+        for (std::uint32_t const id : out.spikes.ids) events_ += static_cast<std::int64_t>(table_.row_start[id + 1] - table_.row_start[id]);
     }
 
     Snapshot::Neurons read(std::int32_t population) const override {
@@ -103,7 +104,6 @@ public:
         std::vector<EngineTimes> by_thread(static_cast<std::size_t>(threads()));
         for (std::size_t s = 0; s < slices_.size(); ++s) {
             add(by_thread[s % by_thread.size()], slices_[s]->times);
-            sum.events += slices_[s]->times.events;
             sum.bytes += slices_[s]->bytes();
         }
         for (auto const& t : by_thread) add(sum, t);
@@ -114,6 +114,7 @@ public:
         sum.exchange /= n;
         sum.bytes += table_.bytes();
         sum.synapses = table_.synapses;
+        sum.events = events_;
         return sum;
     }
 
@@ -167,6 +168,7 @@ private:
     Layout layout_;
     SynapseTable table_;
     std::vector<std::unique_ptr<SliceState<Real>>> slices_;
+    std::int64_t events_ = 0;
 };
 
 }  // namespace

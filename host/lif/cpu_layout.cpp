@@ -6,7 +6,7 @@ namespace ca3::lif::cpu {
 
 namespace {
 
-constexpr std::int64_t most_slots = 65536;  // of a slice: 16 bits name one
+constexpr std::int64_t most_slots = 65536 - 16;  // of a slice: 16 bits name one, and the spare ones
 
 std::int64_t rounded_up(std::int64_t n, std::int64_t to) {
     return (n + to - 1) / to * to;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace ca3::lif::cpu {
 
@@ -10,7 +11,7 @@ SliceState<Real>::SliceState(Plan const& plan, Layout const& layout, std::int64_
                              random::Fill fill)
     : plan_(plan), slice_(slice), table_(table), kernels_(kernels), fill_(fill) {
     auto const& mine = layout.slices[static_cast<std::size_t>(slice)];
-    sums_.assign(static_cast<std::size_t>(mine.slots + padding), 0);
+    sums_.assign(static_cast<std::size_t>(mine.slots + std::max(spare_slots, padding)), 0);
     calendar_.resize(static_cast<std::size_t>(plan.longest_delay + 1));
     std::int64_t most = 0;
     for (auto const& part : mine.parts) {
@@ -48,41 +49,69 @@ SliceState<Real>::SliceState(Plan const& plan, Layout const& layout, std::int64_
     found_.resize(static_cast<std::size_t>(most + padding));
 }
 
+namespace {
+
+/// Adds the weights of a block to the sums of their slots.
+template <int per_block, class T>
+inline void add_block(NarrowSynapse const* synapses, T* sums) {
+    if constexpr (per_block % 4 == 0) {
+        for (int k = 0; k < per_block; k += 4) {
+            std::uint64_t a, b;  // two synapses with one load each
+            std::memcpy(&a, synapses + k, 8);
+            std::memcpy(&b, synapses + k + 2, 8);
+            sums[a & 0xFFFF] += static_cast<std::int16_t>(a >> 16);
+            sums[a >> 32 & 0xFFFF] += static_cast<std::int16_t>(a >> 48);
+            sums[b & 0xFFFF] += static_cast<std::int16_t>(b >> 16);
+            sums[b >> 32 & 0xFFFF] += static_cast<std::int16_t>(b >> 48);
+        }
+    } else {
+        for (int k = 0; k < per_block; ++k) sums[synapses[k].slot] += synapses[k].weight;
+    }
+}
+template <int per_block, class T>
+inline void add_block(WideSynapse const* synapses, T* sums) {
+    for (int k = 0; k < per_block; ++k) sums[synapses[k].slot] += synapses[k].weight;
+}
+
+}  // namespace
+
 template <class Real>
-template <class Synapse>
-void SliceState<Real>::deliver_from(std::vector<std::uint64_t> const& due) {
+template <class Synapse, int per_block>
+void SliceState<Real>::deliver_blocks(std::uint32_t const* due, std::size_t count) {
+    constexpr std::size_t ahead = 24;
     auto const* const synapses = reinterpret_cast<Synapse const*>(table_.storage.data());
     Sum<Real>* const sums = sums_.data();
-    std::size_t const n = due.size();
-    constexpr std::size_t ahead = 12;
-    std::int64_t events = 0;
-    auto const prefetch = [&](std::uint64_t run) {
-        auto const* const first = reinterpret_cast<char const*>(synapses + (run >> 16));
-        auto const bytes = static_cast<std::ptrdiff_t>((run & 0xFFFF) * sizeof(Synapse));
-        for (std::ptrdiff_t at = 0; at < std::min<std::ptrdiff_t>(bytes, 512); at += 64) __builtin_prefetch(first + at, 0, 1);
-        __builtin_prefetch(first + bytes - 1, 0, 1);
-    };
-    for (std::size_t k = 0; k < std::min(n, ahead); ++k) prefetch(due[k]);
-    for (std::size_t k = 0; k < n; ++k) {
-        if (k + ahead < n) prefetch(due[k + ahead]);
-        Synapse const* const first = synapses + (due[k] >> 16);
-        Synapse const* const end = first + (due[k] & 0xFFFF);
-        for (Synapse const* synapse = first; synapse != end; ++synapse) sums[synapse->slot] += synapse->weight;
-        events += end - first;
+    // The calendar is longer than what is in use, so that looking ahead reads nothing foreign; block 0 is always there to be fetched.
+    for (std::size_t k = 0; k < count; ++k) {
+        auto const* const next = reinterpret_cast<char const*>(synapses + std::size_t{due[k + ahead]} * per_block);
+        __builtin_prefetch(next, 0, 3);
+        if constexpr (per_block * sizeof(Synapse) > 64) __builtin_prefetch(next + 64, 0, 3);
+        add_block<per_block>(synapses + std::size_t{due[k]} * per_block, sums);
     }
-    times.events += events;
+}
+
+template <class Real>
+template <class Synapse>
+void SliceState<Real>::deliver_from(std::uint32_t const* due, std::size_t count) {
+    if (table_.per_block == 16) {
+        deliver_blocks<Synapse, 16>(due, count);
+    } else if (table_.per_block == 4) {
+        deliver_blocks<Synapse, 4>(due, count);
+    } else {
+        deliver_blocks<Synapse, 1>(due, count);
+    }
 }
 
 template <class Real>
 void SliceState<Real>::deliver(std::int64_t step) {
-    auto& due = calendar_[static_cast<std::size_t>(step % static_cast<std::int64_t>(calendar_.size()))];
-    if (due.empty()) return;
+    Day& day = calendar_[static_cast<std::size_t>(step % static_cast<std::int64_t>(calendar_.size()))];
+    if (day.count == 0) return;
     if (table_.bytes_per_synapse == 4) {
-        deliver_from<NarrowSynapse>(due);
+        deliver_from<NarrowSynapse>(day.blocks.data(), day.count);
     } else {
-        deliver_from<WideSynapse>(due);
+        deliver_from<WideSynapse>(day.blocks.data(), day.count);
     }
-    due.clear();
+    day.count = 0;
 }
 
 template <class Real>
@@ -217,24 +246,24 @@ void SliceState<Real>::receive(std::vector<std::uint32_t> const& sources, std::i
     for (std::size_t k = 0; k < sources.size(); ++k) {
         if (k + 4 < sources.size()) {
             std::uint64_t const next = sources[k + 4] * slices + static_cast<std::uint64_t>(slice_);
-            __builtin_prefetch(&table_.segments[table_.segment_begin[next]], 0, 1);
+            __builtin_prefetch(table_.segments.data() + table_.segment_begin[next], 0, 3);
         }
         std::uint64_t const row = sources[k] * slices + static_cast<std::uint64_t>(slice_);
-        std::uint64_t at = table_.row_begin[row];
+        std::uint32_t at = table_.row_begin[row];
         for (std::uint64_t s = table_.segment_begin[row]; s < table_.segment_begin[row + 1]; ++s) {
             Segment const segment = table_.segments[s];
             if (step + segment.delay > done) {
                 std::int64_t const when = now + segment.delay;
-                calendar_[static_cast<std::size_t>(when >= size ? when - size : when)].push_back(at << 16 | segment.length);
+                calendar_[static_cast<std::size_t>(when >= size ? when - size : when)].add(at, segment.blocks);
             }
-            at += segment.length;
+            at += segment.blocks;
         }
     }
 }
 
 template <class Real>
 void SliceState<Real>::forget_deliveries() {
-    for (auto& due : calendar_) due.clear();
+    for (auto& day : calendar_) day.count = 0;
 }
 
 template <class Real>
@@ -270,7 +299,7 @@ std::int64_t SliceState<Real>::bytes() const {
         bytes += state.v.size() * sizeof(Real) * static_cast<std::size_t>(1 + variables_of(state.kind)) + state.rest.size() * 2 +
                  state.coefficients.size() * sizeof(Coefficients<Real>);
     }
-    for (auto const& due : calendar_) bytes += due.capacity() * 8;
+    for (auto const& day : calendar_) bytes += day.blocks.size() * 4;
     return static_cast<std::int64_t>(bytes);
 }
 

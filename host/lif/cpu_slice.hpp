@@ -52,6 +52,21 @@ private:
         AlignedVector<std::uint16_t> rest;
         Update<Real> update = nullptr;
     };
+    /// Blocks of synapses that are due in one step. `blocks` is longer than what is in use, so that several may be written at once.
+    struct Day {
+        std::vector<std::uint32_t> blocks;
+        std::size_t count = 0;
+
+        /// Adds the blocks first ... first + n - 1.
+        void add(std::uint32_t first, std::uint32_t n) {
+            constexpr std::size_t room = 32;
+            if (blocks.size() < count + n + room) blocks.resize(2 * (count + n) + 2 * room, 0);
+            std::uint32_t* const to = blocks.data() + count;
+            for (std::uint32_t k = 0; k < 4; ++k) to[k] = first + k;  // most runs are short: no loop to be guessed
+            for (std::uint32_t k = 4; k < n; ++k) to[k] = first + k;
+            count += n;
+        }
+    };
     /// A spike that a source is told to make.
     struct Due {
         std::int64_t step;
@@ -59,8 +74,10 @@ private:
         std::int32_t population;
     };
 
+    template <class Synapse, int per_block>
+    void deliver_blocks(std::uint32_t const* due, std::size_t count);
     template <class Synapse>
-    void deliver_from(std::vector<std::uint64_t> const& due);
+    void deliver_from(std::uint32_t const* due, std::size_t count);
     Real const* external(State&, std::int64_t step);
     void poisson_source(State const&, PopulationPlan const&, std::int64_t step);
 
@@ -70,9 +87,9 @@ private:
     Kernels const& kernels_;
     random::Fill fill_;
     std::vector<State> states_;
-    AlignedVector<Sum<Real>> sums_;                     ///< by slot
-    std::vector<std::vector<std::uint64_t>> calendar_;  ///< by step modulo its size: runs of synapses, first << 16 | length
-    std::vector<std::uint32_t> spikes_[2];              ///< of this and the last step, global numbers, rising
+    AlignedVector<Sum<Real>> sums_;         ///< by slot
+    std::vector<Day> calendar_;             ///< by step modulo its size
+    std::vector<std::uint32_t> spikes_[2];  ///< of this and the last step, global numbers, rising
     std::vector<std::uint32_t> found_;
     std::vector<Due> given_spikes_;  ///< of spike sources, by step, then id
     std::vector<std::uint32_t> words_;

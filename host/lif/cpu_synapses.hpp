@@ -1,12 +1,11 @@
 #pragma once
 
 #include <ca3/context.hpp>
-#include <ca3/matrix.hpp>
 
+#include "core/region.hpp"
 #include "lif/cpu_layout.hpp"
 #include "lif/plan.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -22,43 +21,36 @@ struct WideSynapse {
     std::int32_t weight;
 };
 
-/// The same with the delay in it, for devices: `index` is slot * delay_slots + delay, which is its place in a ring of sums but for the
-/// time.
-struct NarrowRingSynapse {
-    std::uint16_t index;
-    std::int16_t weight;
-};
-struct WideRingSynapse {
-    std::uint32_t index;
-    std::int32_t weight;
-};
-
-/// Synapses that a spike of one source delivers to one slice at the same time. Longer ones are split.
+/// Blocks of synapses that a spike of one source delivers to one slice at the same time. Longer runs are split.
 struct Segment {
     std::uint16_t delay;
-    std::uint16_t length;
+    std::uint16_t blocks;
 };
 
-/// All synapses of a network, rows of sources one after the other; a row by slice, then delay.
+/// Slots behind those of a slice that nobody reads: targets of the synapses of weight 0 that fill blocks up.
+inline constexpr std::int64_t spare_slots = 16;
+
+/// All synapses of a network in blocks of one length, so that delivering needs no inner loop whose length a processor would have to guess.
 struct SynapseTable {
     int bytes_per_synapse = 8;
+    int per_block = 16;  ///< 16, 4 or 1: the longest that fills well
     std::int64_t slices = 1;
     std::int64_t synapses = 0;
-    HostVector<std::byte> storage;             ///< synapses of one of the types above
-    std::vector<std::uint64_t> row_begin;      ///< [source * slices + slice], and the end
-    std::vector<std::uint64_t> segment_begin;  ///< likewise; none with delays in the synapses
-    HostVector<Segment> segments;
+    std::uint64_t blocks = 0;                  ///< in use
+    Region storage;                            ///< NarrowSynapse or WideSynapse
+    std::vector<std::uint32_t> row_begin;      ///< [source * slices + slice]: its first block; the others follow, in order of segments
+    std::vector<std::uint64_t> segment_begin;  ///< likewise, and the end
+    std::vector<Segment> segments;
+    std::vector<std::uint64_t> row_start;  ///< by source: synapses of the ones before, and in the end all
 
     [[nodiscard]] std::int64_t bytes() const {
-        return static_cast<std::int64_t>(storage.size() + row_begin.size() * 8 + segment_begin.size() * 8 +
+        return static_cast<std::int64_t>(blocks) * per_block * bytes_per_synapse +
+               static_cast<std::int64_t>(row_begin.size() * 4 + row_start.size() * 8 + segment_begin.size() * 8 +
                                          segments.size() * sizeof(Segment));
     }
 };
 
-/// Draws and sorts the synapses, in parallel; the same for every number of threads but for the division into slices.
-/// @param delay_slots 0: delays by segment; else a power of two above the longest delay: delays in the synapses, of 4 bytes where the
-/// weights have 16 bits and every index fits 16
 /// @throws OutOfMemory
-[[nodiscard]] SynapseTable make_synapses(Context const&, Plan const&, Layout const&, std::int64_t delay_slots = 0);
+[[nodiscard]] SynapseTable make_synapses(Context const&, Plan const&, Layout const&);
 
 }  // namespace ca3::lif::cpu

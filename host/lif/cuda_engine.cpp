@@ -5,8 +5,8 @@
 #include "kernels/lif/network_view.hpp"
 #include "lif/coefficients.hpp"
 #include "lif/cpu_layout.hpp"
-#include "lif/cpu_synapses.hpp"
 #include "lif/engine.hpp"
+#include "lif/ring_synapses.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -275,22 +275,14 @@ private:
     }
 
     void upload_synapses() {
-        auto const table = cpu::make_synapses(context_, plan_, layout_, delay_slots_);
-        auto const slices = static_cast<std::size_t>(table.slices), sources = static_cast<std::size_t>(plan_.neurons());
-        std::vector<std::uint64_t> base(sources);
-        std::vector<std::uint32_t> offset(sources * (slices + 1));
-        for (std::size_t s = 0; s < sources; ++s) {
-            base[s] = table.row_begin[s * slices];
-            for (std::size_t slice = 0; slice <= slices; ++slice)
-                offset[s * (slices + 1) + slice] = static_cast<std::uint32_t>(table.row_begin[s * slices + slice] - base[s]);
-        }
+        auto const table = cpu::make_ring_synapses(context_, plan_, layout_, delay_slots_);
         wide_ = table.bytes_per_synapse == 8;
-        row_base_ = uploaded(context_, base);
-        row_offset_ = uploaded(context_, offset);
+        row_base_ = uploaded(context_, table.row_base);
+        row_offset_ = uploaded(context_, table.row_offset);
         synapses_ = Buffer<std::byte>(context_, static_cast<std::int64_t>(table.storage.size()));
         if (!table.storage.empty()) synapses_.copy_from_host(table.storage.data());
         times_.synapses = table.synapses;
-        times_.bytes = static_cast<std::int64_t>(table.storage.size() + base.size() * 8 + offset.size() * 4) +
+        times_.bytes = static_cast<std::int64_t>(table.storage.size() + table.row_base.size() * 8 + table.row_offset.size() * 4) +
                        ring_.size() * std::int64_t{sizeof(DeviceSum<Real>)} + item_begin_.back() * std::int64_t{sizeof(Real) * 2 + 4};
     }
 
