@@ -17,6 +17,9 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 namespace ca3::bench {
 
@@ -41,6 +44,12 @@ double fastest(int threads, int runs, std::function<void(int)> const& work) {
     for (int thread = 1; thread < threads; ++thread) others.emplace_back(body, thread);
     body(0);
     return *std::min_element(seconds.begin(), seconds.end());
+}
+
+/// Makes the compiler compute `value`.
+template <class T>
+void keep(T const& value) {
+    asm volatile("" : : "g"(value) : "memory");
 }
 
 #if defined(__x86_64__)
@@ -215,6 +224,51 @@ double write_bytes_per_second(int threads, std::size_t bytes) {
     double const seconds =
         fastest(threads, 15, [&](int thread) { stream(buffer.get() + static_cast<std::size_t>(thread) * share, share); });
     return static_cast<double>(share) * threads / seconds;
+}
+
+double scattered_adds_per_second(int threads, std::size_t words_each) {
+    constexpr std::size_t adds = 4096;
+    constexpr int rounds = 200;
+    double const seconds = fastest(threads, 15, [&](int) {
+        std::vector<std::uint32_t> place(adds);
+        std::uint32_t x = 1;
+        for (auto& p : place) p = static_cast<std::uint32_t>((std::uint64_t{x = x * 1664525u + 1013904223u} * words_each) >> 32);
+        std::vector<std::int32_t> sum(words_each);
+        std::int32_t* const sums = sum.data();
+        for (int round = 0; round < rounds; ++round) {
+            for (std::size_t k = 0; k < adds; k += 8) {
+#pragma GCC unroll 8
+                for (std::size_t j = 0; j < 8; ++j) sums[place[k + j]] += static_cast<std::int32_t>(j);
+            }
+        }
+        keep(sum[place[0]]);
+    });
+    return static_cast<double>(adds) * rounds * threads / seconds;
+}
+
+double scattered_read_bytes_per_second(int threads, std::size_t piece) {
+    constexpr std::size_t bytes = std::size_t{1} << 30;
+    constexpr std::size_t pieces = 100000, ahead = 8;
+    std::vector<std::uint64_t> memory(bytes / 8, 1);
+#ifdef __linux__
+    static_cast<void>(madvise(memory.data(), bytes, MADV_HUGEPAGE));
+#endif
+    std::size_t const length = std::max<std::size_t>(piece / 64, 1) * 8;
+    double const seconds = fastest(threads, 7, [&](int thread) {
+        std::vector<std::size_t> place(pieces + ahead);
+        std::uint64_t x = static_cast<std::uint64_t>(thread) + 1;
+        for (auto& p : place) {
+            x = x * 6364136223846793005u + 1442695040888963407u;
+            p = (x >> 33) % (bytes / 8 - length) / 8 * 8;
+        }
+        std::uint64_t sum = 0;
+        for (std::size_t k = 0; k < pieces; ++k) {
+            for (std::size_t j = 0; j < length; j += 8) __builtin_prefetch(&memory[place[k + ahead] + j]);
+            for (std::size_t j = 0; j < length; ++j) sum += memory[place[k] + j];
+        }
+        keep(sum);
+    });
+    return static_cast<double>(pieces * length * 8) * threads / seconds;
 }
 
 }  // namespace ca3::bench

@@ -17,4 +17,11 @@ namespace ca3::bench {
 /// Bytes per second written past the caches, to a buffer of so many bytes.
 [[nodiscard]] double write_bytes_per_second(int threads, std::size_t bytes);
 
+/// Additions per second to words at random places of so many, their places and summands read from the first-level cache: what delivering
+/// synapses comes down to.
+[[nodiscard]] double scattered_adds_per_second(int threads, std::size_t words);
+
+/// Bytes per second read in pieces of so many bytes from random places of 1 GiB, fetched ahead.
+[[nodiscard]] double scattered_read_bytes_per_second(int threads, std::size_t piece);
+
 }  // namespace ca3::bench

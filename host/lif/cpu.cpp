@@ -119,7 +119,11 @@ public:
     }
 
 private:
-    [[nodiscard]] int threads() const { return std::min(pool(context_).size(), static_cast<int>(layout_.slices.size())); }
+    /// Threads that run: meeting after every step costs more than it saves where each has little to do.
+    [[nodiscard]] int threads() const {
+        constexpr std::int64_t least_neurons = 2500;
+        return static_cast<int>(std::clamp<std::int64_t>(plan_.neurons() / least_neurons, 1, pool(context_).size()));
+    }
 
     void run_slices(std::int64_t thread, std::int64_t first_step, std::int64_t steps, SpinBarrier& barrier, Output& out) {
         std::vector<SliceState<Real>*> mine;

@@ -207,21 +207,28 @@ void Network::load(std::string const& path) {
     Reader const file(path);
     std::int64_t const version = file.list<std::int64_t>("version", io::DType::i64, 1)[0];
     if (version != format_version) file.fail("version " + std::to_string(version) + " is not known");
-    build();
-    Plan const& plan = state_->plan;
+    // All is checked before anything is built or changed.
+    Plan with_grid;
+    if (state_->engine == nullptr) {
+        with_grid = state_->plan;
+        choose_grid(with_grid);
+    }
+    Plan const& plan = state_->engine == nullptr ? with_grid : state_->plan;
     if (file.list<std::uint64_t>("fingerprint", io::DType::u64, 1)[0] != fingerprint(plan))
         throw InvalidArgument("Network::load: " + path + " is a checkpoint of another network");
     std::int64_t const step = file.list<std::int64_t>("step", io::DType::i64, 1)[0];
     std::int64_t const counted_from = file.list<std::int64_t>("counted_from", io::DType::i64, 1)[0];
     if (step < 0 || step > 0xFFFFFFFF || counted_from < 0 || counted_from > step) file.fail("'step' or 'counted_from' is out of range");
     auto counts = file.list<std::int64_t>("spike_counts", io::DType::i64, plan.neurons());
+    if (std::any_of(counts.begin(), counts.end(), [](std::int64_t n) { return n < 0; })) file.fail("'spike_counts' is negative");
+    double const largest = largest_of(plan.options.precision);
     std::vector<Snapshot::Neurons> neurons(plan.populations.size());
     for (std::size_t p = 0; p < neurons.size(); ++p) {
         Kind const kind = plan.populations[p].kind;
         std::int64_t const n = is_source(kind) ? 0 : plan.populations[p].count;
         auto const finite = [&](std::string const& name) {
             auto list = file.list<double>(name, io::DType::f64, n);
-            if (!std::all_of(list.begin(), list.end(), [](double x) { return std::isfinite(x); }))
+            if (!std::all_of(list.begin(), list.end(), [&](double x) { return std::abs(x) <= largest; }))
                 file.fail("'" + name + "' is not finite");
             return list;
         };
@@ -235,6 +242,7 @@ void Network::load(std::string const& path) {
     auto const ids = file.list<std::uint32_t>("history_neurons", io::DType::u32, static_cast<std::int64_t>(steps.size()));
     auto const history = to_blocks(file, steps, ids, step, plan.neurons());
 
+    build();
     for (std::size_t p = 0; p < neurons.size(); ++p) state_->engine->write(static_cast<std::int32_t>(p), neurons[p]);
     state_->engine->restore_deliveries(step, history);
     state_->history.assign(history.begin(), history.end());

@@ -2,134 +2,15 @@
 
 #include <ca3/error.hpp>
 
-#include "core/check.hpp"
-#include "lif/sampler.hpp"
+#include "lif/checks.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 
 /// The description of a network: everything is checked here, so that building and running need not.
 namespace ca3::lif {
 
 namespace {
-
-constexpr std::int64_t most_neurons = 0x7FFFFFFF;
-constexpr std::int64_t most_refractory_steps = 65535;
-constexpr double largest_weight = 0x1p60;
-
-std::string text(double x) {
-    std::ostringstream out;
-    out.precision(12);
-    out << x;
-    return out.str();
-}
-
-[[noreturn]] void refuse(std::string const& where, std::string const& what) {
-    throw InvalidArgument(where + ": " + what);
-}
-
-/// Calls test(x) for every value. @param wanted what it must be, as in "positive"
-template <class Test>
-void require_each(Value const& value, std::string const& where, char const* name, char const* wanted, Test test) {
-    for (std::size_t i = 0; i < value.values().size(); ++i) {
-        double const x = value.values()[i];
-        if (!test(x)) {
-            refuse(where, std::string(name) + " must be " + wanted + ", is " + text(x) +
-                              (value.is_shared() ? std::string() : " for neuron " + std::to_string(i)));
-        }
-    }
-}
-
-void require_size(Value const& value, std::int64_t neurons, std::string const& where, char const* name) {
-    if (value.is_shared() || static_cast<std::int64_t>(value.values().size()) == neurons) return;
-    refuse(where, std::string(name) + " must have one value or one for each of the " + std::to_string(neurons) + " neurons, has " +
-                      std::to_string(value.values().size()));
-}
-
-bool finite(double x) {
-    return std::isfinite(x);
-}
-bool positive(double x) {
-    return std::isfinite(x) && x > 0.0;
-}
-bool not_negative(double x) {
-    return std::isfinite(x) && x >= 0.0;
-}
-
-void check(LifParameters const& p, std::int64_t neurons, double step_ms, std::string const& where) {
-    struct Field {
-        Value const& value;
-        char const* name;
-        bool (*test)(double);
-        char const* wanted;
-    };
-    Field const fields[] = {{p.C_m_pF, "C_m_pF", positive, "positive"},
-                            {p.tau_m_ms, "tau_m_ms", positive, "positive"},
-                            {p.E_L_mV, "E_L_mV", finite, "finite"},
-                            {p.v_threshold_mV, "v_threshold_mV", finite, "finite"},
-                            {p.v_reset_mV, "v_reset_mV", finite, "finite"},
-                            {p.refractory_ms, "refractory_ms", not_negative, "finite and not negative"},
-                            {p.tau_syn_ex_ms, "tau_syn_ex_ms", positive, "positive"},
-                            {p.tau_syn_in_ms, "tau_syn_in_ms", positive, "positive"},
-                            {p.I_e_pA, "I_e_pA", finite, "finite"},
-                            {p.E_ex_mV, "E_ex_mV", finite, "finite"},
-                            {p.E_in_mV, "E_in_mV", finite, "finite"}};
-    for (auto const& field : fields) {
-        require_size(field.value, neurons, where, field.name);
-        require_each(field.value, where, field.name, field.wanted, field.test);
-    }
-    require_each(p.refractory_ms, where, "refractory_ms", "at most 65535 steps",
-                 [&](double x) { return x / step_ms < static_cast<double>(most_refractory_steps) + 0.5; });
-    std::int64_t const checked = p.v_threshold_mV.is_shared() && p.v_reset_mV.is_shared() ? std::min<std::int64_t>(neurons, 1) : neurons;
-    for (std::int64_t i = 0; i < checked; ++i) {
-        if (p.v_reset_mV[i] >= p.v_threshold_mV[i]) {
-            refuse(where, "v_threshold_mV must lie above v_reset_mV, but " + text(p.v_threshold_mV[i]) + " does not lie above " +
-                              text(p.v_reset_mV[i]) + (checked == 1 ? std::string() : " for neuron " + std::to_string(i)));
-        }
-    }
-    // Forward Euler oscillates or explodes where the step is no smaller than the time constant.
-    if (p.integration == Integration::forward_euler) {
-        auto const resolved = [&](double tau) { return tau > step_ms; };
-        require_each(p.tau_m_ms, where, "tau_m_ms", "longer than the step for forward Euler", resolved);
-        if (p.synapse != Synapse::delta) {
-            require_each(p.tau_syn_ex_ms, where, "tau_syn_ex_ms", "longer than the step for forward Euler", resolved);
-            require_each(p.tau_syn_in_ms, where, "tau_syn_in_ms", "longer than the step for forward Euler", resolved);
-        }
-    }
-}
-
-void check(HodgkinHuxleyParameters const& p, std::string const& where) {
-    auto const require_value = [&](double x, char const* name, bool (*test)(double), char const* wanted) {
-        if (!test(x)) refuse(where, std::string(name) + " must be " + wanted + ", is " + text(x));
-    };
-    require_value(p.C_m_pF, "C_m_pF", positive, "positive");
-    require_value(p.g_Na_nS, "g_Na_nS", not_negative, "finite and not negative");
-    require_value(p.g_K_nS, "g_K_nS", not_negative, "finite and not negative");
-    require_value(p.g_L_nS, "g_L_nS", not_negative, "finite and not negative");
-    require_value(p.E_Na_mV, "E_Na_mV", finite, "finite");
-    require_value(p.E_K_mV, "E_K_mV", finite, "finite");
-    require_value(p.E_L_mV, "E_L_mV", finite, "finite");
-    require_value(p.v_threshold_mV, "v_threshold_mV", finite, "finite");
-    require_value(p.tau_syn_ex_ms, "tau_syn_ex_ms", positive, "positive");
-    require_value(p.tau_syn_in_ms, "tau_syn_in_ms", positive, "positive");
-    require_value(p.I_e_pA, "I_e_pA", finite, "finite");
-}
-
-Kind kind_of(LifParameters const& p) {
-    bool const one = p.tau_syn_ex_ms.values() == p.tau_syn_in_ms.values() && p.tau_syn_ex_ms.is_shared() == p.tau_syn_in_ms.is_shared();
-    switch (p.synapse) {
-        case Synapse::delta:
-            return Kind::delta;
-        case Synapse::exponential:
-            return one ? Kind::exponential_one : Kind::exponential;
-        case Synapse::alpha:
-            return one ? Kind::alpha_one : Kind::alpha;
-        case Synapse::conductance:
-            break;
-    }
-    return Kind::conductance;
-}
 
 bool all_shared(LifParameters const& p) {
     for (Value const* value : {&p.C_m_pF, &p.tau_m_ms, &p.E_L_mV, &p.v_threshold_mV, &p.v_reset_mV, &p.refractory_ms, &p.tau_syn_ex_ms,
@@ -150,10 +31,10 @@ std::pair<std::int64_t, std::int64_t> window(double start_ms, double stop_ms, do
 }
 
 std::pair<std::int64_t, std::int64_t> range(Range const& r, std::int64_t neurons, std::string const& where) {
-    std::int64_t const count = r.count == -1 ? neurons - r.first : r.count;
+    std::int64_t const count = r.count == -1 ? neurons - std::max<std::int64_t>(r.first, 0) : r.count;
     if (r.first < 0 || count < 0 || r.first > neurons - count) {
-        refuse(where, "neurons " + std::to_string(r.first) + " to " + std::to_string(r.first + count) +
-                          " (end excluded) are not among the " + std::to_string(neurons) + " of the population");
+        refuse(where, "neurons: " + std::to_string(count) + " from number " + std::to_string(r.first) + " on are not among the " +
+                          std::to_string(neurons) + " of the population");
     }
     return {r.first, count};
 }
@@ -189,151 +70,6 @@ void set_initial(PopulationPlan& p, Distribution v) {
     if (v.kind != Distribution::Kind::given && !(v.kind == Distribution::Kind::constant && std::isnan(v.a)))
         p.initial_v_sampler = Sampler(v, "initial_v_mV");
     p.initial_v = std::move(v);
-}
-
-// ---- projections -------------------------------------------------------------------------------------------------------
-
-std::int64_t product(std::int64_t a, std::int64_t b, std::string const& where) {
-    std::int64_t result = 0;
-    if (__builtin_mul_overflow(a, b, &result)) throw Overflow(where + ": " + std::to_string(a) + " x " + std::to_string(b) + " synapses");
-    return result;
-}
-
-void require_count(std::int64_t count, std::string const& where) {
-    if (count < 0) refuse(where, "rule.count must not be negative, is " + std::to_string(count));
-}
-
-/// A degree out of `n` possible partners.
-void require_degree(std::int64_t count, bool multapses, std::int64_t n, std::int64_t others, char const* degree, char const* partners,
-                    std::string const& where) {
-    require_count(count, where);
-    if (others == 0 || count == 0) return;
-    if (count > most_neurons) refuse(where, "rule.count must be at most 2^31 - 1, is " + std::to_string(count));
-    if (n <= 0 || (!multapses && count > n)) {
-        refuse(where, std::string("rule.count: an ") + degree + " of " + std::to_string(count) + " cannot be had from " +
-                          std::to_string(n) + " " + partners + (n > 0 ? " without multapses" : ""));
-    }
-}
-
-void require_index(std::int64_t index, std::int64_t n, std::string const& name, std::size_t k, std::string const& where) {
-    if (index < 0 || index >= n) {
-        refuse(where, name + "[" + std::to_string(k) + "] must be from 0 to " + std::to_string(n - 1) + ", is " + std::to_string(index));
-    }
-}
-
-/// Checks the rule, sets what follows from it, and returns the number of given values that it takes (-1: none).
-std::int64_t examine(ProjectionPlan& p, std::int64_t sources, std::int64_t targets, std::string const& where) {
-    bool const same = p.source == p.target;
-    auto const expect = [&](std::int64_t synapses) {
-        p.synapses = synapses;
-        p.expected_synapses = static_cast<double>(synapses);
-    };
-    if (auto const* total = std::get_if<FixedTotalNumber>(&p.rule)) {
-        p.loops = same && !total->autapses;
-        require_count(total->count, where);
-        std::int64_t const pairs = product(sources, p.loops ? std::max<std::int64_t>(targets - 1, 0) : targets, where);
-        if (total->count > 0 && (pairs == 0 || (!total->multapses && total->count > pairs))) {
-            refuse(where, "rule.count: " + std::to_string(total->count) + " synapses cannot be had from " + std::to_string(pairs) +
-                              " pairs" + (pairs > 0 ? " without multapses" : ""));
-        }
-        expect(total->count);
-    } else if (auto const* in = std::get_if<FixedInDegree>(&p.rule)) {
-        p.loops = same && !in->autapses;
-        require_degree(in->count, in->multapses, p.loops ? sources - 1 : sources, targets, "in-degree", "sources", where);
-        expect(product(in->count, targets, where));
-    } else if (auto const* out = std::get_if<FixedOutDegree>(&p.rule)) {
-        p.loops = same && !out->autapses;
-        require_degree(out->count, out->multapses, p.loops ? targets - 1 : targets, sources, "out-degree", "targets", where);
-        expect(product(out->count, sources, where));
-    } else if (auto const* bernoulli = std::get_if<Bernoulli>(&p.rule)) {
-        p.loops = same && !bernoulli->autapses;
-        if (!(bernoulli->p >= 0.0 && bernoulli->p <= 1.0)) refuse(where, "rule.p must be from 0 to 1, is " + text(bernoulli->p));
-        p.expected_synapses = bernoulli->p * static_cast<double>(product(sources, targets, where));
-        if (p.expected_synapses == 0.0) p.synapses = 0;
-    } else if (std::holds_alternative<OneToOne>(p.rule)) {
-        if (sources != targets) {
-            refuse(where, "one-to-one needs populations of one size, not " + std::to_string(sources) + " sources and " +
-                              std::to_string(targets) + " targets");
-        }
-        expect(sources);
-        return sources;
-    } else if (auto const* all = std::get_if<AllToAll>(&p.rule)) {
-        p.loops = same && !all->autapses;
-        std::int64_t const matrix = product(sources, targets, where);
-        expect(p.loops ? matrix - sources : matrix);
-        return matrix;
-    } else if (auto const* pairs = std::get_if<Pairs>(&p.rule)) {
-        if (pairs->source.size() != pairs->target.size()) {
-            refuse(where, "rule.source and rule.target must have the same length, have " + std::to_string(pairs->source.size()) + " and " +
-                              std::to_string(pairs->target.size()));
-        }
-        for (std::size_t k = 0; k < pairs->source.size(); ++k) {
-            require_index(pairs->source[k], sources, "rule.source", k, where);
-            require_index(pairs->target[k], targets, "rule.target", k, where);
-        }
-        expect(static_cast<std::int64_t>(pairs->source.size()));
-        return p.synapses;
-    } else if (auto const* rows = std::get_if<Rows>(&p.rule)) {
-        if (static_cast<std::int64_t>(rows->offset.size()) != sources + 1) {
-            refuse(where, "rule.offset must have " + std::to_string(sources + 1) + " entries, one more than there are sources, has " +
-                              std::to_string(rows->offset.size()));
-        }
-        for (std::size_t k = 0; k < rows->offset.size(); ++k) {
-            std::int64_t const least = k == 0 ? 0 : rows->offset[k - 1];
-            if (rows->offset[k] < least || (k == 0 && rows->offset[0] != 0)) {
-                refuse(where, "rule.offset must rise from 0, but entry " + std::to_string(k) + " is " + std::to_string(rows->offset[k]));
-            }
-        }
-        if (rows->offset.back() != static_cast<std::int64_t>(rows->target.size())) {
-            refuse(where, "rule.offset must end with the number of targets, " + std::to_string(rows->target.size()) + ", ends with " +
-                              std::to_string(rows->offset.back()));
-        }
-        for (std::size_t k = 0; k < rows->target.size(); ++k) require_index(rows->target[k], targets, "rule.target", k, where);
-        expect(static_cast<std::int64_t>(rows->target.size()));
-        return p.synapses;
-    }
-    return -1;
-}
-
-void require_given(std::size_t have, std::int64_t wanted, char const* name, std::string const& where) {
-    if (wanted < 0) refuse(where, std::string(name) + ": this rule takes no given values; use Pairs, Rows, OneToOne or AllToAll");
-    if (static_cast<std::int64_t>(have) != wanted) {
-        refuse(where, std::string(name) + " must have " + std::to_string(wanted) + " values, has " + std::to_string(have));
-    }
-}
-
-void set_synapse(ProjectionPlan& p, SynapseParameters&& synapse, std::int64_t given, double step_ms, std::string const& where) {
-    bool const empty = p.synapses == 0;
-    if (synapse.weight.kind == Distribution::Kind::given) {
-        require_given(synapse.weight.given_values.size(), given, "weight", where);
-        p.weight = Sampler(synapse.weight, where + ": weight");
-        p.given_weights = std::move(synapse.weight.given_values);
-        for (std::size_t k = 0; k < p.given_weights.size(); ++k) {
-            if (std::abs(p.given_weights[k]) > largest_weight) {
-                refuse(where,
-                       "weight: value " + std::to_string(k) + ", " + text(p.given_weights[k]) + ", is outside of the grid's range, 2^60");
-            }
-        }
-    } else {
-        p.weight = Sampler(synapse.weight, where + ": weight");
-        double const most = std::max(std::abs(p.weight.smallest()), std::abs(p.weight.largest()));
-        if (!(most <= largest_weight)) refuse(where, "weight: the largest, " + text(most) + ", is outside of the grid's range, 2^60");
-    }
-    if (synapse.delay_ms.kind == Distribution::Kind::given) {
-        require_given(synapse.delay_ms.given_values.size(), given, "delay_ms", where);
-        for (std::size_t k = 0; k < synapse.delay_ms.given_values.size(); ++k) {
-            std::int64_t const steps =
-                whole_steps(synapse.delay_ms.given_values[k], step_ms, where + ": delay_ms[" + std::to_string(k) + "]");
-            if (steps < 1 || steps > most_delay_steps) {
-                refuse(where, "delay_ms[" + std::to_string(k) + "] must be from 1 to " + std::to_string(most_delay_steps) +
-                                  " steps, is of " + std::to_string(steps));
-            }
-            p.given_delays.push_back(static_cast<std::int32_t>(steps));
-        }
-        if (empty) p.delay = DelaySampler(step_ms, step_ms, where + ": delay_ms");
-    } else {
-        p.delay = DelaySampler(synapse.delay_ms, step_ms, where + ": delay_ms");
-    }
 }
 
 }  // namespace
@@ -447,13 +183,8 @@ Projection Network::connect(Population source, Population target, Rule rule, Syn
     auto const& to = state_->population(target, "Network::connect: target");
     std::string const where = std::string(function) + ": " + from.name + " -> " + to.name;
     if (is_source(to.kind)) refuse(where, "the target is a source of spikes and takes none");
-    ProjectionPlan p;
-    p.source = static_cast<std::int32_t>(source);
-    p.target = static_cast<std::int32_t>(target);
-    p.rule = std::move(rule);
-    std::int64_t const given = examine(p, from.count, to.count, where);
-    set_synapse(p, std::move(synapse), given, plan.options.step_ms, where);
-    plan.projections.push_back(std::move(p));
+    plan.projections.push_back(make_projection(static_cast<std::int32_t>(source), static_cast<std::int32_t>(target), from.count, to.count,
+                                               std::move(rule), std::move(synapse), plan.options.step_ms, where));
     return static_cast<Projection>(plan.projections.size() - 1);
 }
 

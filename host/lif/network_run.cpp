@@ -242,8 +242,10 @@ void Network::set_voltages_mV(Population population, std::span<double const> vol
         throw InvalidArgument("Network::set_voltages_mV: voltages must have " + std::to_string(n) + " values, has " +
                               std::to_string(voltages.size()));
     }
+    double const largest = largest_of(state_->plan.options.precision);
     for (std::size_t i = 0; i < voltages.size(); ++i) {
-        if (!std::isfinite(voltages[i])) throw InvalidArgument("Network::set_voltages_mV: value " + std::to_string(i) + " is not finite");
+        if (!(std::abs(voltages[i]) <= largest))
+            throw InvalidArgument("Network::set_voltages_mV: value " + std::to_string(i) + " is not finite");
     }
     build();
     auto const number = static_cast<std::int32_t>(population);
@@ -273,8 +275,9 @@ std::vector<Connection> Network::connections(Projection projection) const {
 }
 
 double Network::weight_resolution(Population population) {
+    auto const& p = state_->population(population, "Network::weight_resolution");
     build();
-    return state_->population(population, "Network::weight_resolution").unit;
+    return p.unit;
 }
 
 double mean_cv_isi(SpikeTrain const& train, std::int64_t neurons) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,6 +49,11 @@ struct Network::State {
     [[nodiscard]] PopulationPlan const& population(Population p, char const* function) const;
     [[nodiscard]] RecorderEntry const& recorder(Recorder r, bool spikes, char const* function) const;
 };
+
+/// The largest finite number of the state.
+[[nodiscard]] constexpr double largest_of(Precision precision) {
+    return precision == Precision::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+}
 
 /// Bytes that a network needs: synapses, their index, state. @throws OutOfMemory when the machine has less
 void require_memory(Context const&, Plan const&);

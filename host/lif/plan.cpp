@@ -124,6 +124,8 @@ void choose_grid(Plan& plan) {
             bits = 16;
             for (auto const& p : plan.projections)
                 if (rounding_error(p, narrow[static_cast<std::size_t>(p.target)]) > most_rounding) bits = 32;
+            for (auto const& s : plan.poisson)
+                if (rounding_error(s.weight, narrow[static_cast<std::size_t>(s.population)]) > most_rounding) bits = 32;
         }
     }
     auto const chosen = units(bits);
@@ -132,15 +134,23 @@ void choose_grid(Plan& plan) {
         plan.populations[k].headroom = (wide_state ? 0x1p63 : 0x1p31 - 1.0) - possible_sum[k] / chosen[k];
     }
     plan.weight_bits = bits;
+    auto const refuse = [&](std::size_t target, std::string const& whose, double at_most) {
+        std::ostringstream out;
+        out << "Network::build: weights to " << plan.populations[target].name << " are stored on a grid of " << chosen[target]
+            << ", which its largest weight, " << largest[target] << ", and the number of its synapses ask for; those of " << whose
+            << ", at most " << at_most << ", are too small for it";
+        throw Overflow(out.str());
+    };
     for (std::size_t k = 0; k < plan.projections.size(); ++k) {
         auto const& p = plan.projections[k];
         auto const target = static_cast<std::size_t>(p.target);
-        if (p.synapses == 0 || rounding_error(p, chosen[target]) <= useless_rounding) continue;
-        std::ostringstream out;
-        out << "Network::build: weights to " << plan.populations[target].name << " are stored on a grid of " << chosen[target]
-            << ", which its largest weight, " << largest[target] << ", and the number of its synapses ask for; those of "
-            << projection_name(plan, k) << ", at most " << largest_weight(p) << ", are too small for it";
-        throw Overflow(out.str());
+        if (p.synapses != 0 && rounding_error(p, chosen[target]) > useless_rounding)
+            refuse(target, projection_name(plan, k), largest_weight(p));
+    }
+    for (auto const& s : plan.poisson) {
+        auto const target = static_cast<std::size_t>(s.population);
+        if (s.count != 0 && rounding_error(s.weight, chosen[target]) > useless_rounding)
+            refuse(target, "stimulus " + std::to_string(s.stimulus), std::abs(s.weight));
     }
 }
 

@@ -13,6 +13,7 @@
 #include <ca3/lif/models.hpp>
 #include <ca3/lif/network.hpp>
 #include <ca3/lif/neuron.hpp>
+#include <ca3/lif/operations.hpp>
 #include <ca3/matrix.hpp>
 #include <ca3/outer_product.hpp>
 #include <ca3/random.hpp>

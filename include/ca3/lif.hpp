@@ -5,3 +5,4 @@
 #include <ca3/lif/models.hpp>
 #include <ca3/lif/network.hpp>
 #include <ca3/lif/neuron.hpp>
+#include <ca3/lif/operations.hpp>

@@ -1,5 +1,6 @@
 // The CUDA engine of spiking networks on the host executor: its launchers and kernels themselves, one launch a step.
 #include "support/compare.hpp"
+#include "support/lif_operations.hpp"
 #include "support/simt/executor.hpp"
 
 #include <ca3/lif.hpp>
@@ -28,6 +29,25 @@ TEST(LifKernels, CubaSpikesAsOnTheReference) {
     auto const expected = trains(Context::reference());
     ASSERT_GT(expected.size(), 20u);
     EXPECT_TRUE(same_values(expected, trains(Context::cuda())));
+}
+
+TEST(LifKernels, OperationsAreThoseOfTheReference) {
+    for (Synapse const synapse : {Synapse::delta, Synapse::exponential, Synapse::alpha, Synapse::conductance}) {
+        for (int const variant : {0, 1, 2, 7}) {
+            bool const one = (variant & 1) != 0 && synapse != Synapse::conductance, own = (variant & 2) != 0, f64 = (variant & 4) != 0;
+            for (std::int64_t const count : {1, 33, 257}) {
+                ASSERT_TRUE(same_values(stepped_neurons(Context::reference(), synapse, one, own, f64, count),
+                                        stepped_neurons(Context::cuda(), synapse, one, own, f64, count)))
+                    << to_string(synapse) << ", variant " << variant << ", " << count << " neurons";
+            }
+        }
+    }
+    for (double const mean : {0.0, 0.7, 2.3, 3e4})
+        EXPECT_TRUE(same_values(poisson_numbers(Context::reference(), mean, 5, 300), poisson_numbers(Context::cuda(), mean, 5, 300)));
+    for (auto const order : {simt::Order::ascending, simt::Order::random}) {
+        simt::Scope const scope({.order = order, .seed = 3});
+        EXPECT_TRUE(same_values(delivered_sums(Context::reference(), 33, 70), delivered_sums(Context::cuda(), 33, 70)));
+    }
 }
 
 }  // namespace
