@@ -207,30 +207,27 @@ void add_poisson(PoissonTask<Real> const& t, random::Fill fill) {
     }
     __m512i upper[most_thresholds];
     int thresholds = 0;
-    bool last_cell = false;
-    for (std::uint32_t const threshold : table.thresholds) {
-        if (threshold >> 16 == 0xFFFFu) {
-            last_cell = true;
-        } else {
-            upper[thresholds++] = _mm512_set1_epi16(static_cast<short>(threshold >> 16));
-        }
-    }
+    // Thresholds in the last of the 65,536 cells are never below an upper half: there the lower halves decide.
+    for (std::uint32_t const threshold : table.thresholds)
+        if (threshold >> 16 != 0xFFFFu) upper[thresholds++] = _mm512_set1_epi16(static_cast<short>(threshold >> 16));
+    __m512i const base = _mm512_set1_epi16(static_cast<short>(table.base)), one = _mm512_set1_epi16(1), last_cell = _mm512_set1_epi16(-1);
     std::int64_t const end = t.first + t.count;
     for (std::int64_t begin = t.first / group * group; begin < end; begin += group) {
         PhiloxWords const u = philox_words(t.seed, random::Purpose::poisson, t.stimulus, t.step, static_cast<std::uint64_t>(begin / 8));
         PhiloxWords counts;
-        unsigned undecided[4] = {};
+        __m512i distance[4];  // 0 where the upper half is that of a threshold
         for (int j = 0; j < 4; ++j) {
-            __m512i n = _mm512_set1_epi16(static_cast<short>(table.base));
-            __mmask32 equal = last_cell ? _mm512_cmpeq_epi16_mask(u.word[j], _mm512_set1_epi16(-1)) : _cvtu32_mask32(0);
-            for (int k = 0; k < thresholds; ++k) {
-                __mmask32 const above = _mm512_cmpgt_epu16_mask(u.word[j], upper[k]);
-                n = _mm512_mask_add_epi16(n, above, n, _mm512_set1_epi16(1));
-                equal = _kor_mask32(equal, _mm512_cmpeq_epi16_mask(u.word[j], upper[k]));
-            }
-            counts.word[j] = n;
-            undecided[j] = _cvtmask32_u32(equal);
+            counts.word[j] = base;
+            distance[j] = _mm512_xor_si512(u.word[j], last_cell);
         }
+        for (int k = 0; k < thresholds; ++k) {
+            for (int j = 0; j < 4; ++j) {
+                counts.word[j] = _mm512_mask_add_epi16(counts.word[j], _mm512_cmpgt_epu16_mask(u.word[j], upper[k]), counts.word[j], one);
+                distance[j] = _mm512_min_epu16(distance[j], _mm512_xor_si512(u.word[j], upper[k]));
+            }
+        }
+        unsigned undecided[4];
+        for (int j = 0; j < 4; ++j) undecided[j] = _cvtmask32_u32(_mm512_testn_epi16_mask(distance[j], distance[j]));
         alignas(64) std::uint16_t count[group];
         PhiloxWords const in_order = by_block(counts);
         for (int j = 0; j < 4; ++j) _mm512_store_si512(count + 32 * j, in_order.word[j]);
