@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <limits>
+#include <optional>
 
 namespace ca3::cli {
 namespace {
@@ -14,6 +15,11 @@ std::string formatted(char const* format, double x) {
     char text[40];
     std::snprintf(text, sizeof text, format, x);
     return text;
+}
+
+std::optional<double> finite(std::string const& text) {
+    double x = 0.0;
+    return CLI::detail::lexical_cast(text, x) && std::isfinite(x) ? std::optional(x) : std::nullopt;
 }
 
 /// Steps in (from, to].
@@ -52,11 +58,18 @@ std::string plain(double x) {
 
 CLI::Validator positive_number() {
     return {[](std::string const& text) {
-                double x = 0.0;
-                bool const good = CLI::detail::lexical_cast(text, x) && x > 0.0 && std::isfinite(x);
-                return good ? std::string() : "'" + text + "' is not a number above 0";
+                auto const x = finite(text);
+                return x && *x > 0.0 ? std::string() : "'" + text + "' is not a number above 0";
             },
             "NUMBER > 0"};
+}
+
+CLI::Validator number_from_zero() {
+    return {[](std::string const& text) {
+                auto const x = finite(text);
+                return x && *x >= 0.0 ? std::string() : "'" + text + "' is not a number from 0 on";
+            },
+            "NUMBER >= 0"};
 }
 
 double regular_rate_hz(std::vector<std::int64_t> const& steps, double step_ms) {
@@ -81,6 +94,15 @@ double time_to_threshold_ms(double v_in, double tau_m_ms) {
     return v_in > 1.0 ? -tau_m_ms * std::log(1.0 - 1.0 / v_in) : std::numeric_limits<double>::infinity();
 }
 
+double shown_ms(std::vector<PopulationSpikes> const& populations, double ms) {
+    constexpr double most_spikes = 12.0, shortest = 50.0;
+    double spikes = 0.0, neurons = 0.0;
+    for (auto const& p : populations) spikes += static_cast<double>(p.train.steps.size()), neurons += static_cast<double>(p.neurons);
+    for (double const length : {500.0, 200.0, 100.0})
+        if (spikes * length <= most_spikes * neurons * ms) return length;
+    return shortest;
+}
+
 Panel raster_panel(std::vector<PopulationSpikes> const& populations, double step_ms, double from_ms, double to_ms) {
     constexpr std::int64_t most_ticks = 20000;
     Window const window(step_ms, from_ms, to_ms);
@@ -91,7 +113,7 @@ Panel raster_panel(std::vector<PopulationSpikes> const& populations, double step
     }
     std::int64_t const every = std::max<std::int64_t>(1, (spikes + most_ticks - 1) / most_ticks);
     double const height = std::max(0.8, 0.006 * static_cast<double>(neurons));
-    Panel panel{.title = every == 1 ? "Spikes" : "Spikes of every " + std::to_string(every) + "th neuron",
+    Panel panel{.title = every == 1 ? "Spikes" : "Spikes of one neuron in " + std::to_string(every),
                 .x_label = "time (ms)",
                 .y_label = "neuron",
                 .x_range = {{from_ms, to_ms}},
@@ -113,9 +135,10 @@ Panel raster_panel(std::vector<PopulationSpikes> const& populations, double step
 }
 
 Panel rate_panel(std::vector<PopulationSpikes> const& populations, double step_ms, double from_ms, double to_ms) {
-    constexpr double bin_ms = 5.0;
+    constexpr std::int64_t most_bins = 100;
     Window const window(step_ms, from_ms, to_ms);
-    std::int64_t const width = std::max<std::int64_t>(1, std::llround(bin_ms / step_ms)), bins = (window.to - window.from) / width;
+    std::int64_t const width = std::max<std::int64_t>(1, (window.to - window.from) / most_bins);
+    std::int64_t const bins = (window.to - window.from) / width;
     Panel panel{.title = "Rates in bins of " + plain(static_cast<double>(width) * step_ms) + " ms",
                 .x_label = "time (ms)",
                 .y_label = "spikes per second and neuron",

@@ -85,6 +85,7 @@ nlohmann::json finish_lif(Report&, Options const&, std::string const& name, std:
 
 /// Time constants and the like of an option must be numbers above 0, which "nan" and "inf" are not.
 [[nodiscard]] CLI::Validator positive_number();
+[[nodiscard]] CLI::Validator number_from_zero();
 
 /// Mean rate between the first and the last spike (1/s); 0 for fewer than two. @param steps of one neuron's spikes, rising
 [[nodiscard]] double regular_rate_hz(std::vector<std::int64_t> const& steps, double step_ms);
@@ -103,9 +104,12 @@ struct PopulationSpikes {
     lif::SpikeTrain train{};
 };
 
-/// A tick for each spike with from < time <= to; populations from the top down. Of many spikes every k-th neuron's are shown.
+/// Length of the last part of a run to be shown: the longest of 500, 200, 100 and 50 ms in which the neurons spike at most 12 times in the
+/// mean. @param ms that the spikes were recorded for
+[[nodiscard]] double shown_ms(std::vector<PopulationSpikes> const&, double ms);
+/// A tick for each spike with from < time <= to; populations from the top down. Of many spikes those of one neuron in k are shown.
 [[nodiscard]] Panel raster_panel(std::vector<PopulationSpikes> const&, double step_ms, double from_ms, double to_ms);
-/// Rates by population in bins of 5 ms.
+/// Rates by population in a hundred bins.
 [[nodiscard]] Panel rate_panel(std::vector<PopulationSpikes> const&, double step_ms, double from_ms, double to_ms);
 
 }  // namespace ca3::cli

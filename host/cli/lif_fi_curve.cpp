@@ -17,6 +17,7 @@ std::vector<double> simulate(Environment const& environment, FiCurveOptions cons
                              Integration integration) {
     lif::Network network(environment.context, {.step_ms = o.step_ms, .seed = environment.options.seed, .precision = lif::Precision::f64});
     auto parameters = lif::normal_form(o.tau_m_ms, o.refractory_ms);
+    parameters.synapse = lif::Synapse::delta;  // no current decays, so that steps may be longer than its time constant
     parameters.integration = integration;
     parameters.I_e_pA = v_in;
     auto const neurons = static_cast<std::int64_t>(v_in.size());
@@ -74,14 +75,16 @@ nlohmann::json run_fi_curve(Environment const& environment, FiCurveOptions const
     report.result("euler_hz", euler);
     report.result("worst_relative", worst);
     report.result("worst_relative_on_grid", worst_on_grid);
-    report.figure(
-        "fi-curve",
-        {Panel{.title = "Tuning curve, steps of " + plain(o.step_ms) + " ms",
-               .x_label = "v_in (threshold 1)",
-               .y_label = "spikes per second",
-               .series = {{.name = "1 / (tau_ref - tau_m ln(1 - 1 / v_in))", .x = v_in, .y = formula, .style = Series::Style::line},
-                          {.name = "exact", .x = v_in, .y = exact, .style = Series::Style::points},
-                          {.name = "forward Euler", .x = v_in, .y = euler, .style = Series::Style::dashed}}}});
+    Series curve{.name = "1 / (tau_ref - tau_m ln(1 - 1 / v_in))", .style = Series::Style::line};
+    constexpr int dense = 2000;
+    for (int k = 0; k <= dense; ++k) curve.x.push_back(o.most * k / dense), curve.y.push_back(formula_hz(o, curve.x.back()));
+    report.figure("fi-curve", {Panel{.title = "Tuning curve, steps of " + plain(o.step_ms) + " ms",
+                                     .x_label = "v_in (threshold 1)",
+                                     .y_label = "spikes per second",
+                                     .series = {curve,
+                                                {.name = "exact", .x = v_in, .y = exact, .style = Series::Style::points},
+                                                {.name = "forward Euler", .x = v_in, .y = euler, .style = Series::Style::points}},
+                                     .key = "inside bottom right"}});
     return finish_lif(report, environment.options, "fi-curve", "fi-curve");
 }
 
@@ -89,7 +92,7 @@ void add_lif_fi_curve(CLI::App& lif, Options const& options) {
     auto* command = lif.add_subcommand("fi-curve", "N2: rate against constant input, exact and Euler, against the formula");
     auto o = std::make_shared<FiCurveOptions>();
     command->add_option("--tau-m", o->tau_m_ms, "Membrane time constant (ms)")->check(positive_number())->capture_default_str();
-    command->add_option("--tau-ref", o->refractory_ms, "Refractory time (ms)")->check(CLI::NonNegativeNumber)->capture_default_str();
+    command->add_option("--tau-ref", o->refractory_ms, "Refractory time (ms)")->check(number_from_zero())->capture_default_str();
     command->add_option("--most", o->most, "Largest input")->check(positive_number())->capture_default_str();
     command->add_option("--points", o->points, "Inputs from 0 to --most")->check(CLI::Range(1, 1000000))->capture_default_str();
     command->add_option("--step-ms", o->step_ms, "Time step (ms)")->check(positive_number())->capture_default_str();

@@ -14,11 +14,14 @@ namespace {
 using lif::HodgkinHuxleyParameters;
 
 constexpr double uF_per_cm2 = 1.0;
+/// Where a rise of the voltage counts as a spike: strong currents leave little of its height.
+constexpr double spike_mV = -30.0;
 
 HodgkinHuxleyParameters neuron_of(double area_cm2) {
     HodgkinHuxleyParameters p;
     double const factor = area_cm2 * uF_per_cm2 * 1e6 / p.C_m_pF;
     p.C_m_pF *= factor, p.g_Na_nS *= factor, p.g_K_nS *= factor, p.g_L_nS *= factor;
+    p.v_threshold_mV = spike_mV;
     return p;
 }
 
@@ -104,13 +107,22 @@ void add_rest(Report& report, HodgkinHuxleyOptions const& o, Run const& run) {
     report.result("expected_rest_mV", expected);
 }
 
+/// "0, -0.1, 0.1, 0.6 nA for 200 ms each"
+std::string currents_text(HodgkinHuxleyOptions const& o) {
+    constexpr std::size_t most = 8;
+    std::string text = "0";
+    for (std::size_t k = 0; k < std::min(most, o.currents_nA.size()); ++k) text += ", " + plain(o.currents_nA[k]);
+    return text + (o.currents_nA.size() > most ? ", ... nA for " : " nA for ") + plain(o.phase_ms) + " ms each";
+}
+
 }  // namespace
 
 nlohmann::json run_hodgkin_huxley(Environment const& environment, HodgkinHuxleyOptions const& o) {
     Report report(environment, "hodgkin-huxley", "N5", "The Hodgkin-Huxley neuron, its current stepped");
     double const uA_per_cm2 = 1e-3 / o.area_cm2;  // of one nA
     report.line("squid axon of 1952, " + plain(o.area_cm2) + " cm2, so that 0.1 nA are " + plain(0.1 * uA_per_cm2) +
-                " uA/cm2; Runge-Kutta of fourth order, steps of " + plain(o.step_ms) + " ms");
+                " uA/cm2; Runge-Kutta of fourth order, steps of " + plain(o.step_ms) + " ms; a spike is a rise through " + plain(spike_mV) +
+                " mV");
     Run const run = simulate(environment, o);
     add_rest(report, o, run);
 
@@ -144,11 +156,13 @@ nlohmann::json run_hodgkin_huxley(Environment const& environment, HodgkinHuxleyO
                     " per second");
     report.result("currents_nA", currents);
     report.result("rates_hz", rates);
-    Panel voltage{.title = "Membrane voltage", .x_label = "time (ms)", .y_label = "V (mV)", .key = "off"};
+    Panel voltage{.title = currents_text(o), .x_label = "time (ms)", .y_label = "V (mV)", .key = "off"};
     voltage.series = {{.name = "V", .x = run.voltage.times_ms, .y = run.voltage.values, .style = Series::Style::line}};
-    for (std::size_t k = 0; k < o.currents_nA.size(); ++k)
-        voltage.marks.emplace_back(o.phase_ms * static_cast<double>(k + 1), plain(o.currents_nA[k]) + " nA");
-    Panel tuning{.title = "Rate after 0.5 s of constant current", .x_label = "current (nA)", .y_label = "spikes per second", .key = "off"};
+    for (std::size_t k = 0; k < o.currents_nA.size(); ++k) voltage.marks.emplace_back(o.phase_ms * static_cast<double>(k + 1), "");
+    Panel tuning{.title = "Rises through " + plain(spike_mV) + " mV after 0.5 s of constant current",
+                 .x_label = "current (nA)",
+                 .y_label = "spikes per second",
+                 .key = "off"};
     tuning.series = {{.name = "rate", .x = currents, .y = rates}};
     report.figure("hodgkin-huxley", {voltage, tuning});
     return finish_lif(report, environment.options, "hodgkin-huxley", "hodgkin-huxley");

@@ -117,11 +117,12 @@ MeanCurrents mean_currents(PopulationsOptions const& o, Weights const& w, Result
 
 std::vector<Panel> panels(PopulationsOptions const& o, Result const& r, MeanCurrents const& mean) {
     double const from = std::max(0.0, o.ms - 300.0);
-    Panel one{.title = "Y, neuron 0", .x_label = "time (ms)", .y_label = "threshold = 1", .x_range = {{from, o.ms}}, .key = "top right"};
+    Panel one{
+        .title = "Y, neuron 0", .x_label = "time (ms)", .y_label = "threshold = 1", .x_range = {{from, o.ms}}, .key = "inside top right"};
     one.series = {{.name = "s", .x = r.current.times_ms, .y = column(r.current, 0), .style = Series::Style::line},
                   {.name = "v", .x = r.voltage.times_ms, .y = column(r.voltage, 0), .style = Series::Style::line}};
     auto const [low, high] = std::minmax_element(mean.expected.begin(), mean.expected.end());
-    Panel means{.title = "Mean current", .x_label = "sum of w_ij r_j", .y_label = "mean of s_i"};
+    Panel means{.title = "Mean current", .x_label = "sum of w_ij r_j", .y_label = "mean of s_i", .key = "inside top left"};
     means.series = {{.name = "equal", .x = {*low, *high}, .y = {*low, *high}, .style = Series::Style::line},
                     {.name = "neurons of Y", .x = mean.expected, .y = mean.measured, .style = Series::Style::points}};
     return {raster_panel({r.x, r.y}, o.step_ms, from, o.ms), one, means};
@@ -174,7 +175,7 @@ void add_lif_populations(CLI::App& lif, Options const& options) {
     command->add_option("--v-low", o->v_in_low, "Input of the first neuron of X")->capture_default_str();
     command->add_option("--v-high", o->v_in_high, "Input of the last")->capture_default_str();
     command->add_option("--tau-m", o->tau_m_ms, "Membrane time constant (ms)")->check(positive_number())->capture_default_str();
-    command->add_option("--tau-ref", o->refractory_ms, "Refractory time (ms)")->check(CLI::NonNegativeNumber)->capture_default_str();
+    command->add_option("--tau-ref", o->refractory_ms, "Refractory time (ms)")->check(number_from_zero())->capture_default_str();
     command->add_option("--tau-s", o->tau_s_ms, "Synaptic time constant (ms)")->check(positive_number())->capture_default_str();
     command->add_option("--step-ms", o->step_ms, "Time step (ms)")->check(positive_number())->capture_default_str();
     command->add_option("--ms", o->ms, "Duration (ms)")->check(positive_number())->capture_default_str();

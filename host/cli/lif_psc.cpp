@@ -1,6 +1,7 @@
 #include "commands.hpp"
 #include "lif_experiments.hpp"
 
+#include <ca3/error.hpp>
 #include <ca3/lif/network.hpp>
 #include <ca3/random.hpp>
 
@@ -74,6 +75,7 @@ double area(Currents const& c, std::vector<double> const& values, double step_ms
 
 nlohmann::json run_psc(Environment const& environment, PscOptions const& o) {
     auto const& options = environment.options;
+    if (o.ms < o.step_ms) throw InvalidArgument("lif psc: --ms must be a step at least");
     Report report(environment, "psc", "N3", "Post-synaptic currents: h(t) = t^n exp(-t / tau_s) / (n! tau_s^(n + 1))");
     auto const train = random_train(options, o);
     double const single_ms = o.step_ms;
@@ -120,7 +122,7 @@ nlohmann::json run_psc(Environment const& environment, PscOptions const& o) {
         kernels.series.push_back(std::move(h));
         sums.series.push_back(std::move(s));
     }
-    report.table("filters", "Areas by the trapezoidal rule; errors against the formula, f64", table);
+    report.table("filters", "Areas by the trapezoidal rule; errors against the formula, f64, weights of 32 bits", table);
     report.result("spikes", train.size());
     Series spikes{.name = "spikes", .style = Series::Style::points};
     for (double const t : arrivals) spikes.x.push_back(t), spikes.y.push_back(0.0);

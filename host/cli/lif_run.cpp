@@ -2,6 +2,7 @@
 #include "lif_recording.hpp"
 #include "progress.hpp"
 
+#include <ca3/error.hpp>
 #include <ca3/lif/models.hpp>
 
 #include <algorithm>
@@ -34,6 +35,7 @@ struct Subject {
     nlohmann::json about;
     Recording::Recorders recorders{};
     lif::ModelReference reference{};
+    std::vector<std::string> notes{};
 };
 
 Subject from_model(Context const& context, Arguments const& a) {
@@ -54,6 +56,8 @@ Subject from_model(Context const& context, Arguments const& a) {
         subject.title += std::string(", drive ") + drive;
     }
     if (o.scale == 1.0) subject.reference = lif::reference_of(model, o.drive);
+    if (o.drive == Drive::dc && o.scale < 0.2)
+        subject.notes.emplace_back("below a scale of 0.2 the dc drive leaves most populations below the threshold: they may fall silent");
     return subject;
 }
 
@@ -65,6 +69,13 @@ Subject from_file(Context const& context, Arguments const& a) {
             .title = file,
             .about = {{"network", a.network}},
             .recorders = std::move(described.recordings)};
+}
+
+/// A long run should not end with a file that cannot be written. @param file may be empty @throws FileError
+void check_folder(std::filesystem::path const& file) {
+    std::error_code error;
+    if (file.has_parent_path() && !std::filesystem::is_directory(file.parent_path(), error))
+        throw FileError("cannot write '" + file.string() + "': there is no folder '" + file.parent_path().string() + "'");
 }
 
 /// Without recorders of its own the network gets one for the spikes of each population.
@@ -105,9 +116,25 @@ struct PopulationResult {
     std::int64_t spikes = 0;
     double rate_hz = 0.0;
     double cv_isi = 0.0;
+    double cv_compared = 0.0;  ///< of the neurons that the reference's CV is of
 };
 
-std::vector<PopulationResult> population_results(lif::Network const& network, Recording const& recording, double ms) {
+/// The spikes of the neurons that have at least so many.
+lif::SpikeTrain of_active(lif::SpikeTrain const& train, std::int64_t neurons, std::int64_t least) {
+    std::vector<std::int64_t> counts(static_cast<std::size_t>(neurons), 0);
+    for (auto const neuron : train.neurons) ++counts[static_cast<std::size_t>(neuron)];
+    lif::SpikeTrain out;
+    for (std::size_t k = 0; k < train.steps.size(); ++k) {
+        if (counts[static_cast<std::size_t>(train.neurons[k])] < least) continue;
+        out.steps.push_back(train.steps[k]);
+        out.neurons.push_back(train.neurons[k]);
+    }
+    return out;
+}
+
+std::vector<PopulationResult> population_results(Subject const& subject, Recording const& recording, double ms) {
+    auto const& network = subject.network;
+    double const none = std::numeric_limits<double>::quiet_NaN();
     std::vector<PopulationResult> out;
     for (std::int64_t p = 0; p < network.populations(); ++p) {
         lif::Population const population{static_cast<std::int32_t>(p)};
@@ -115,29 +142,40 @@ std::vector<PopulationResult> population_results(lif::Network const& network, Re
         for (auto const count : network.spike_counts(population)) r.spikes += count;
         r.rate_hz = 1e3 * static_cast<double>(r.spikes) / (static_cast<double>(r.neurons) * ms);
         auto const& train = recording.spikes(static_cast<std::size_t>(p));
-        r.cv_isi = train ? lif::mean_cv_isi(*train, r.neurons) : std::numeric_limits<double>::quiet_NaN();
+        r.cv_isi = train ? lif::mean_cv_isi(*train, r.neurons) : none;
+        r.cv_compared = train ? lif::mean_cv_isi(of_active(*train, r.neurons, subject.reference.least_spikes), r.neurons) : none;
         out.push_back(std::move(r));
     }
     return out;
 }
 
-nlohmann::json to_json(std::vector<PopulationResult> const& populations) {
+nlohmann::json to_json(std::vector<PopulationResult> const& populations, lif::ModelReference const& reference) {
     auto out = nlohmann::json::array();
-    for (auto const& p : populations)
-        out.push_back({{"name", p.name}, {"neurons", p.neurons}, {"spikes", p.spikes}, {"rate_hz", p.rate_hz}, {"cv_isi", p.cv_isi}});
+    for (auto const& r : populations) {
+        std::size_t const p = out.size();
+        out.push_back({{"name", r.name}, {"neurons", r.neurons}, {"spikes", r.spikes}, {"rate_hz", r.rate_hz}, {"cv_isi", r.cv_isi}});
+        if (!reference.rate_hz.empty()) out[p]["reference_rate_hz"] = reference.rate_hz[p];
+        if (!reference.cv_isi.empty()) out[p].update({{"cv_isi_compared", r.cv_compared}, {"reference_cv_isi", reference.cv_isi[p]}});
+    }
     return out;
 }
 
 Table population_table(std::vector<PopulationResult> const& populations, lif::ModelReference const& reference) {
     Table table{.columns = {"population", "neurons", "spikes", "rate (1/s)", "CV of intervals"}};
-    bool const rates = reference.rate_hz.size() == populations.size(), cvs = reference.cv_isi.size() == populations.size();
+    bool const rates = !reference.rate_hz.empty(), cvs = !reference.cv_isi.empty();
     if (rates) table.columns.emplace_back("reference rate");
-    if (cvs) table.columns.emplace_back("reference CV");
+    if (cvs) {
+        table.columns.emplace_back("CV, " + std::to_string(reference.least_spikes) + " spikes or more");
+        table.columns.emplace_back("reference CV");
+    }
     for (std::size_t p = 0; p < populations.size(); ++p) {
         auto const& r = populations[p];
         std::vector<Cell> row{r.name, r.neurons, r.spikes, Cell(r.rate_hz, 3), Cell(r.cv_isi, 3)};
         if (rates) row.emplace_back(reference.rate_hz[p], 3);
-        if (cvs) row.emplace_back(reference.cv_isi[p], 3);
+        if (cvs) {
+            row.emplace_back(r.cv_compared, 3);
+            row.emplace_back(reference.cv_isi[p], 3);
+        }
         table.add(row);
     }
     return table;
@@ -198,10 +236,12 @@ nlohmann::json run(Environment const& environment, Arguments const& a) {
     Options options = environment.options;
     options.seed = network.options().seed;  // the file's, where it has one
     Environment const own{.options = options, .context = environment.context, .part_of_tour = true};
-    Report report(own, subject.name, "N6", subject.title);
+    for (auto const& file : {a.result, a.save, options.json}) check_folder(file);
     add_recorders(subject, a.record);
     network.build();
     if (!a.load.empty()) network.load(a.load);
+    Report report(own, subject.name, "N6", subject.title);
+    for (auto const& note : subject.notes) report.line(note);
     report.line(built_text(network, network.times()));
     if (a.presim_ms > 0.0) simulate(options, network, "settling", a.presim_ms);
     network.reset_spike_counts();
@@ -214,7 +254,7 @@ nlohmann::json run(Environment const& environment, Arguments const& a) {
 
     Recording const recording(network, subject.recorders);
     if (!a.result.empty()) io::write_npz(a.result, recording.arrays(network));
-    auto const populations = population_results(network, recording, a.ms);
+    auto const populations = population_results(subject, recording, a.ms);
     report.table("populations", plain(a.ms) + " ms from " + plain(begin_ms) + " ms on", population_table(populations, subject.reference));
     if (!subject.reference.rate_hz.empty()) report.line("reference: " + std::string(subject.reference.source));
     report.table("times", "Real-time factor " + fixed(times.real_time_factor(), 4) + ": seconds for each second of the network",
@@ -222,14 +262,14 @@ nlohmann::json run(Environment const& environment, Arguments const& a) {
     report.line(std::to_string(times.spikes) + " spikes, " + std::to_string(times.synaptic_events) + " synaptic events, " +
                 plain(static_cast<double>(times.synaptic_events) / times.wall_seconds) + " events per second");
     if (recording.holds_spikes()) {
-        double const from = std::max(begin_ms, network.time_ms() - 500.0), to = network.time_ms(), step = network.options().step_ms;
         auto const spikes = recording.populations(network);
+        double const to = network.time_ms(), from = std::max(begin_ms, to - shown_ms(spikes, a.ms)), step = network.options().step_ms;
         report.figure(subject.name, {raster_panel(spikes, step, from, to), rate_panel(spikes, step, from, to)});
     }
     for (auto const* file : {&a.result, &a.save})
         if (!file->empty()) report.line("written to " + *file);
     auto json = members(subject, times, a);
-    json["populations"] = to_json(populations);
+    json["populations"] = to_json(populations, subject.reference);
     return finish_lif(report, options, subject.name, "run", json);
 }
 
@@ -250,8 +290,7 @@ void add_lif_run(CLI::App& lif, Options const& options) {
                "Background input of potjans-diesmann (default: poisson)")
         ->needs(model);
     command->add_option("--ms", a->ms, "Time to run, a multiple of the step")->check(positive_number())->required();
-    command->add_option("--presim-ms", a->presim_ms, "Time to run before it that is left out of all results")
-        ->check(CLI::NonNegativeNumber);
+    command->add_option("--presim-ms", a->presim_ms, "Time to run before it that is left out of all results")->check(number_from_zero());
     command->add_option("--step-ms", a->overrides.step_ms, "Time step (default: the file's, else 0.1)")->check(positive_number());
     add_choice(*command, "--precision", a->overrides.precision,
                {{"f32", std::optional(Precision::f32)}, {"f64", std::optional(Precision::f64)}},

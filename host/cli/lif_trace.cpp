@@ -22,6 +22,7 @@ struct Run {
 Run simulate(Environment const& environment, LifTraceOptions const& o, Integration integration, double step_ms) {
     lif::Network network(environment.context, {.step_ms = step_ms, .seed = environment.options.seed, .precision = lif::Precision::f64});
     auto parameters = lif::normal_form(o.tau_m_ms, o.refractory_ms);
+    parameters.synapse = lif::Synapse::delta;  // no current decays, so that steps may be longer than its time constant
     parameters.integration = integration;
     auto const neurons = static_cast<std::int64_t>(o.v_in.size());
     auto const population = network.add_population("neurons", neurons, parameters);
@@ -69,7 +70,7 @@ Panel trace_panel(LifTraceOptions const& o, Run const& exact, Run const& euler, 
     Panel panel{.title = "v_in = " + plain(o.v_in[neuron]) + ", steps of " + plain(step_ms) + " ms",
                 .x_label = "time (ms)",
                 .y_label = "v (threshold 1, reset 0)",
-                .key = "bottom center"};
+                .key = "outside bottom center horizontal"};
     Series formula{.name = "v_in (1 - exp(-t / tau))", .style = Series::Style::line};
     for (int k = 0; k <= 2000; ++k) {
         double const t = o.ms * k / 2000;
@@ -126,8 +127,8 @@ void add_lif_trace(CLI::App& lif, Options const& options) {
     auto o = std::make_shared<LifTraceOptions>();
     command->add_option("--v-in", o->v_in, "Inputs, one neuron for each")->expected(1, 100)->capture_default_str();
     command->add_option("--tau-m", o->tau_m_ms, "Membrane time constant (ms)")->check(positive_number())->capture_default_str();
-    command->add_option("--tau-ref", o->refractory_ms, "Refractory time (ms)")->check(CLI::NonNegativeNumber)->capture_default_str();
-    command->add_option("--on", o->on_ms, "Begin of the input (ms)")->check(CLI::NonNegativeNumber)->capture_default_str();
+    command->add_option("--tau-ref", o->refractory_ms, "Refractory time (ms)")->check(number_from_zero())->capture_default_str();
+    command->add_option("--on", o->on_ms, "Begin of the input (ms)")->check(number_from_zero())->capture_default_str();
     command->add_option("--off", o->off_ms, "End of the input (ms)")->check(positive_number())->capture_default_str();
     command->add_option("--ms", o->ms, "Duration (ms)")->check(positive_number())->capture_default_str();
     command->add_option("--step-ms", o->steps_ms, "Steps to compare (ms)")

@@ -131,9 +131,8 @@ void add_poisson_each(PoissonTask<Real> const& t, random::Fill fill) {
             std::int64_t const half = i - block * 8;
             std::uint32_t const upper = words[half >> 1] >> ((half & 1) * 16) & 0xFFFFu;
             PoissonTable const& table = t.tables[t.table_of == nullptr ? 0 : t.table_of[i - t.first]];
-            std::int32_t count = table.count(upper << 16);
-            if (table.count(upper << 16 | 0xFFFFu) != count)
-                count = table.count(poisson_uniform(t.seed, t.stimulus, t.step, static_cast<std::uint32_t>(i)));
+            std::int32_t count = table.count_of_upper(upper);
+            if (count < 0) count = table.count(poisson_uniform(t.seed, t.stimulus, t.step, static_cast<std::uint32_t>(i)));
             t.in[i - t.first] += static_cast<Sum<Real>>(count) * t.weight;
         }
     }

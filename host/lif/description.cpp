@@ -10,6 +10,8 @@
 namespace ca3::lif {
 namespace {
 
+using namespace description;
+
 /// What `make` returns; what it throws gets the place in front.
 template <class Make>
 auto at(std::string const& place, Make&& make) {
@@ -49,21 +51,21 @@ Recorder add(Network& network, Population population, RecorderEntry&& entry) {
 }  // namespace
 
 DescribedNetwork parse_network(Context const& context, std::string_view json, std::string const& name, NetworkOverrides overrides) {
-    Description description = read_description(json, name, overrides);
+    Description content = read_description(json, name, overrides);
     std::string const root = name + ": ";
-    DescribedNetwork out{.network = at(root + "$", [&] { return Network(context, description.options); })};
+    DescribedNetwork out{.network = at(root + "$", [&] { return Network(context, content.options); })};
     std::vector<Population> populations;
-    for (PopulationEntry& entry : description.populations)
+    for (PopulationEntry& entry : content.populations)
         populations.push_back(at(root + entry.path, [&] { return add(out.network, std::move(entry)); }));
-    for (ProjectionEntry& entry : description.projections) {
+    for (ProjectionEntry& entry : content.projections) {
         at(root + entry.path, [&] {
             return out.network.connect(populations[entry.source], populations[entry.target], std::move(entry.rule),
                                        std::move(entry.synapse));
         });
     }
-    for (StimulusEntry& entry : description.stimuli)
+    for (StimulusEntry& entry : content.stimuli)
         at(root + entry.path, [&] { return add(out.network, populations[entry.population], std::move(entry)); });
-    for (RecorderEntry& entry : description.recorders) {
+    for (RecorderEntry& entry : content.recorders) {
         Population const population = populations[entry.population];
         std::string kind = entry.kind;
         Recorder const recorder = at(root + entry.path, [&] { return add(out.network, population, std::move(entry)); });

@@ -8,7 +8,7 @@
 #include <vector>
 
 /// What a description says, before a network is made of it: the calls of Network's functions, each with its place in the text.
-namespace ca3::lif {
+namespace ca3::lif::description {
 
 struct PoissonSource {
     Value rate_hz = 0.0;
@@ -57,4 +57,4 @@ struct Description {
 /// Its memory is a small multiple of the text's. @throws as parse_network, save for what Network would throw
 [[nodiscard]] Description read_description(std::string_view json, std::string const& name, NetworkOverrides const& = {});
 
-}  // namespace ca3::lif
+}  // namespace ca3::lif::description

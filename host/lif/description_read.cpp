@@ -1,9 +1,10 @@
 #include "lif/description_entries.hpp"
 #include "lif/description_tree.hpp"
 
+#include <algorithm>
 #include <map>
 
-namespace ca3::lif {
+namespace ca3::lif::description {
 namespace {
 
 /// The numbers of the populations read so far, by name.
@@ -132,10 +133,20 @@ SpikeSource read_spike_source(Members& members) {
     return source;
 }
 
+/// Names stand in tables, figures and errors.
+std::string as_name(Node const& node) {
+    constexpr std::size_t longest = 100;
+    std::string name = node.text();
+    auto const control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
+    if (name.empty() || name.size() > longest || std::ranges::any_of(name, control))
+        node.fail_kind("a name of 1 to 100 bytes without control characters");
+    return name;
+}
+
 PopulationEntry read_population(Node const& node) {
     enum class Model { lif, hodgkin_huxley, poisson_source, spike_source };
     Members members(node);
-    PopulationEntry entry{.path = node.path(), .name = members.at("name").text()};
+    PopulationEntry entry{.path = node.path(), .name = as_name(members.at("name"))};
     Model model = Model::lif;
     members.take("model", model, [](Node const& word) {
         return word.choice<Model>({{"lif", Model::lif},
@@ -161,7 +172,7 @@ PopulationEntry read_population(Node const& node) {
 std::size_t population(Members& members, std::string_view key, Names const& names) {
     Node const node = members.at(key);
     auto const found = names.find(node.text());
-    if (found == names.end()) node.fail("there is no population '" + node.text() + "'");
+    if (found == names.end()) node.fail("there is no population " + quoted(node.text()));
     return found->second;
 }
 
@@ -332,7 +343,7 @@ Description read_description(std::string_view text, std::string const& name, Net
     for (Node const& node : members.at("populations").list()) {
         description.populations.push_back(read_population(node));
         std::string const& key = description.populations.back().name;
-        if (!names.emplace(key, names.size()).second) node.fail("there is another population '" + key + "' before it");
+        if (!names.emplace(key, names.size()).second) node.fail("there is another population " + quoted(key) + " before it");
     }
     auto const each = [&](std::string_view key, auto&& read) {
         if (auto const list = members.find(key))
@@ -346,4 +357,4 @@ Description read_description(std::string_view text, std::string const& name, Net
     return description;
 }
 
-}  // namespace ca3::lif
+}  // namespace ca3::lif::description

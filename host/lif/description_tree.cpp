@@ -7,15 +7,31 @@
 #include <limits>
 #include <set>
 
-namespace ca3::lif {
+namespace ca3::lif::description {
 namespace {
 
 using nlohmann::json;
 
+constexpr std::size_t most_shown = 60;  // bytes of the text, in an error
+
+/// The first bytes of UTF-8, whole characters.
+std::string start_of(std::string const& text) {
+    if (text.size() <= most_shown) return text;
+    auto const continues = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
+    std::size_t end = most_shown;
+    while (end > 0 && continues(text[end])) --end;
+    return text.substr(0, end) + "...";
+}
+
+/// JSON of one line, without control characters.
+std::string line_of(json const& value) {
+    return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 /// ".key", or "['a key']" where it is no plain word.
 std::string step(std::string const& key) {
     auto const plain = [](char c) { return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-    return !key.empty() && std::ranges::all_of(key, plain) ? "." + key : "['" + key + "']";
+    return !key.empty() && key.size() <= most_shown && std::ranges::all_of(key, plain) ? "." + key : "[" + quoted(key) + "]";
 }
 
 std::string step(std::size_t index) {
@@ -83,15 +99,32 @@ private:
 std::string shown(json const& value) {
     if (value.is_object()) return "an object";
     if (value.is_array()) return "a list of " + std::to_string(value.size());
-    constexpr std::size_t most = 60;
-    std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-    return text.size() <= most ? text : text.substr(0, most) + "...";
+    return start_of(line_of(value));
+}
+
+/// "line 1, column 3: unexpected end of input; expected ...", from the parser's much longer words, of which "last read" may be any part of
+/// the text.
+std::string reason(std::string const& words) {
+    auto const from = [&](std::string_view mark) {
+        auto const found = words.find(mark);
+        return found == std::string::npos ? std::size_t{0} : found + mark.size();
+    };
+    auto const place = from("parse error at "), message = from(" - ");
+    auto const after_place = words.find(": ", place), last_read = words.find("; last read: ", message);
+    if (place == 0 || message == 0 || after_place == std::string::npos) return start_of(words);
+    std::string const text = words.substr(place, after_place + 2 - place) + words.substr(message, last_read - message);
+    if (last_read == std::string::npos) return text;
+    auto const expected = words.rfind("; expected ");
+    auto const from_the_parser = [](char c) { return c >= ' ' && c <= '~'; };
+    bool const given = expected != std::string::npos && expected > last_read && words.size() - expected <= most_shown &&
+                       std::all_of(words.begin() + static_cast<std::ptrdiff_t>(expected), words.end(), from_the_parser);
+    return given ? text + words.substr(expected) : text;
 }
 
 /// The whole number that this is, up to `most`.
 std::optional<std::uint64_t> to_whole(json const& value, std::uint64_t most) {
     std::uint64_t whole = 0;
-    if (value.is_number_unsigned()) {
+    if (value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0)) {  // "-0" is of the second kind
         whole = value.get<std::uint64_t>();
     } else if (value.is_number_float()) {
         constexpr double exact = 9007199254740992.0;  // 2^53: above it a double may stand for another number than was written
@@ -118,10 +151,15 @@ json parse_tree(std::string_view text, std::string const& document) {
     try {
         return json::parse(text.begin(), text.end(), std::ref(place));
     } catch (json::parse_error const& error) {
-        throw FormatError(document, error.byte > 0 ? error.byte - 1 : 0, error.what());
+        throw FormatError(document, error.byte > 0 ? error.byte - 1 : 0, reason(error.what()));
     } catch (json::out_of_range const&) {
         place.fail("this number is too large");
     }
+}
+
+std::string quoted(std::string const& text) {
+    std::string const line = line_of(text);
+    return "'" + start_of(line.substr(1, line.size() - 2)) + "'";
 }
 
 void Node::fail(std::string const& what) const {
@@ -219,4 +257,4 @@ void Members::close() const {
     }
 }
 
-}  // namespace ca3::lif
+}  // namespace ca3::lif::description

@@ -10,13 +10,15 @@
 #include <vector>
 
 /// JSON text as a tree whose every value knows its path, for errors that say where.
-namespace ca3::lif {
+namespace ca3::lif::description {
 
 /// @param document its name, for errors
 /// @throws FormatError for what is not JSON; InvalidArgument for a key that occurs twice, brackets nested more than 8 deep, and numbers
-/// beyond
-///         double
+/// beyond double
 [[nodiscard]] nlohmann::json parse_tree(std::string_view text, std::string const& document);
+
+/// In single quotes, cut and escaped so that it fits into one line of an error.
+[[nodiscard]] std::string quoted(std::string const& text);
 
 /// A value and its path. Both it and the document's name must outlive the node. Its functions throw InvalidArgument for a value of another
 /// kind.
@@ -87,4 +89,4 @@ private:
     std::vector<std::string_view> asked_;
 };
 
-}  // namespace ca3::lif
+}  // namespace ca3::lif::description

@@ -20,5 +20,8 @@ namespace ca3::lif {
 /// Numbers of synapses of the full microcircuit before they are rounded, [target][source]:
 /// K = ln(1 - C) / ln((N_pre N_post - 1) / (N_pre N_post)), the number of draws with replacement that connects a pair with probability C.
 [[nodiscard]] std::array<std::array<double, 8>, 8> potjans_diesmann_synapses();
+/// Constant current into each population: in place of the Poisson trains, and of the mean input that scaled weights lose (as in
+/// adjust_weights_and_input_to_synapse_scaling of the script, with the rates of the full network).
+[[nodiscard]] std::array<double, 8> potjans_diesmann_currents_pA(ModelOptions const&);
 
 }  // namespace ca3::lif

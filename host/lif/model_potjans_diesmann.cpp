@@ -52,17 +52,6 @@ constexpr double weight_pA(std::size_t target, std::size_t source) {
     return excitatory(source) ? J_pA : g * J_pA;
 }
 
-/// Constant input of a population: in place of the Poisson trains, and of the mean that scaled weights lose.
-double constant_current_pA(std::size_t target, ModelOptions const& options, std::array<PerPopulation, populations> const& synapses) {
-    double const per_spike = 1e-3 * tau_syn_ms;  // mean current of one spike per second and pA
-    double const external = per_spike * external_rate_hz * external_in_degree[target] * J_pA;
-    double recurrent = 0.0;
-    for (std::size_t source = 0; source < populations; ++source)
-        recurrent += per_spike * weight_pA(target, source) * synapses[target][source] / full_neurons[target] * full_rates_hz[source];
-    double const lost = 1.0 - std::sqrt(options.scale);
-    return options.drive == Drive::dc ? external + lost * recurrent : lost * (recurrent + external);
-}
-
 Distribution weight_distribution(double mean) {
     double const none = std::numeric_limits<double>::infinity(), sd = relative_weight_sd * std::abs(mean);
     return mean > 0.0 ? Distribution::normal(mean, sd, 0.0, none) : Distribution::normal(mean, sd, -none, 0.0);
@@ -82,8 +71,24 @@ std::array<std::array<double, 8>, 8> potjans_diesmann_synapses() {
     return numbers;
 }
 
+std::array<double, 8> potjans_diesmann_currents_pA(ModelOptions const& options) {
+    auto const synapses = potjans_diesmann_synapses();
+    double const per_spike = 1e-3 * tau_syn_ms;  // mean current of one spike per second and pA
+    double const lost = 1.0 - std::sqrt(options.scale);
+    PerPopulation currents{};
+    for (std::size_t target = 0; target < populations; ++target) {
+        double const external = per_spike * external_rate_hz * external_in_degree[target] * J_pA;
+        double recurrent = 0.0;
+        for (std::size_t source = 0; source < populations; ++source)
+            recurrent += per_spike * weight_pA(target, source) * synapses[target][source] / full_neurons[target] * full_rates_hz[source];
+        currents[target] = options.drive == Drive::dc ? external + lost * recurrent : lost * (recurrent + external);
+    }
+    return currents;
+}
+
 Network potjans_diesmann(Context const& context, ModelOptions const& options, NetworkOptions const& network_options) {
     auto const synapses = potjans_diesmann_synapses();
+    auto const currents_pA = potjans_diesmann_currents_pA(options);
     double const s = options.scale, weight_factor = 1.0 / std::sqrt(s);
     Network network(context, network_options);
     std::array<Population, populations> population{};
@@ -97,7 +102,7 @@ Network potjans_diesmann(Context const& context, ModelOptions const& options, Ne
                                        .refractory_ms = 2.0,
                                        .tau_syn_ex_ms = tau_syn_ms,
                                        .tau_syn_in_ms = tau_syn_ms,
-                                       .I_e_pA = constant_current_pA(p, options, synapses)};
+                                       .I_e_pA = currents_pA[p]};
         population[p] = network.add_population(names[p], scaled(full_neurons[p], s, "neurons of a population"), parameters,
                                                Distribution::normal(v0_mean_mV[p], v0_sd_mV[p]));
         if (options.drive != Drive::poisson) continue;

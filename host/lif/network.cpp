@@ -82,7 +82,7 @@ PopulationPlan const& Network::State::population(Population p, char const* funct
     return plan.populations[static_cast<std::size_t>(k)];
 }
 
-RecorderEntry const& Network::State::recorder(Recorder r, bool spikes, char const* function) const {
+RecorderPlace const& Network::State::recorder(Recorder r, bool spikes, char const* function) const {
     auto const k = static_cast<std::int64_t>(r);
     if (k < 0 || k >= static_cast<std::int64_t>(recorders.size())) {
         refuse(function, "recorder " + std::to_string(k) + " does not exist; there are " + std::to_string(recorders.size()));

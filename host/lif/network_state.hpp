@@ -24,7 +24,7 @@ struct TraceRecorder {
     std::size_t plan = 0;  ///< among Plan::traces
     Traces traces{};
 };
-struct RecorderEntry {
+struct RecorderPlace {
     bool spikes = true;
     std::size_t index = 0;
 };
@@ -39,7 +39,7 @@ struct Network::State {
     std::int64_t stimuli = 0;
     std::vector<SpikeRecorder> spike_recorders;
     std::vector<TraceRecorder> trace_recorders;
-    std::vector<RecorderEntry> recorders;
+    std::vector<RecorderPlace> recorders;
     std::vector<std::int64_t> counts;  ///< spikes by neuron
     std::int64_t counted_from = 0;     ///< step
     std::deque<SpikeBlock> history;    ///< the last longest_delay steps, in blocks
@@ -47,7 +47,7 @@ struct Network::State {
 
     void absorb(Output const&);
     [[nodiscard]] PopulationPlan const& population(Population p, char const* function) const;
-    [[nodiscard]] RecorderEntry const& recorder(Recorder r, bool spikes, char const* function) const;
+    [[nodiscard]] RecorderPlace const& recorder(Recorder r, bool spikes, char const* function) const;
 };
 
 /// The largest finite number of the state.

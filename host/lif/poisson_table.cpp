@@ -71,10 +71,27 @@ PoissonTable::PoissonTable(double mean, std::string const& argument) {
         thresholds.push_back(static_cast<std::uint32_t>(threshold));
     }
     if (leading) base = static_cast<std::int32_t>(k);
+    for (std::uint64_t bucket = 0; bucket <= 256; ++bucket) {
+        auto const reached = std::lower_bound(thresholds.begin(), thresholds.end(), bucket << 24);
+        guide.push_back(static_cast<std::int32_t>(reached - thresholds.begin()));
+    }
 }
 
 std::int32_t PoissonTable::count(std::uint32_t u) const {
     return base + static_cast<std::int32_t>(std::upper_bound(thresholds.begin(), thresholds.end(), u) - thresholds.begin());
+}
+
+std::int32_t PoissonTable::count_of_upper(std::uint32_t upper) const {
+    if (thresholds.empty()) return base;
+    std::int32_t k = guide[upper >> 8];
+    std::int32_t const end = guide[(upper >> 8) + 1];
+    if (end - k > 16) {  // the tails of large tables
+        auto const first = thresholds.begin();
+        k = static_cast<std::int32_t>(std::lower_bound(first + k, first + end, upper << 16) - first);
+    }
+    while (k < end && thresholds[static_cast<std::size_t>(k)] >> 16 < upper) ++k;
+    if (k < end && thresholds[static_cast<std::size_t>(k)] >> 16 == upper) return -1;
+    return base + k;
 }
 
 }  // namespace ca3::lif

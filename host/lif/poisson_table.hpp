@@ -17,11 +17,14 @@ inline constexpr double most_poisson_mean = 1e6;
 struct PoissonTable {
     std::int32_t base = 0;
     std::vector<std::uint32_t> thresholds;
+    std::vector<std::int32_t> guide;  ///< [u >> 24], 257 entries: thresholds whose upper byte lies below
 
     /// @throws InvalidArgument for a mean that is negative, NaN or above most_poisson_mean
     PoissonTable(double mean, std::string const& argument);
 
     [[nodiscard]] std::int32_t count(std::uint32_t u) const;
+    /// The same from the upper 16 bits; -1 where the lower ones decide.
+    [[nodiscard]] std::int32_t count_of_upper(std::uint32_t upper) const;
     [[nodiscard]] std::int32_t most() const { return base + static_cast<std::int32_t>(thresholds.size()); }
 };
 

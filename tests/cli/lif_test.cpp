@@ -1,5 +1,6 @@
 #include "program.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
@@ -217,14 +218,40 @@ TEST_F(CliLif, TheNetworksOwnFileIsNeverOverwritten) {
 TEST_F(CliLif, FaultsOfTheNetworkAreNamedWithTheirPath) {
     write_text("net.json", R"({"populations": [{"name": "A", "neurons": 1, "tau": 10}]})");
     run_badly({"lif", "run", "net.json", "--ms", "1"}, "net.json: $.populations[0].tau: is not known here");
-    write_text("net.json", R"({"populations": [{"name": "A", "neurons": 0}]})");
+    write_text("net.json", R"({"populations": [{"name": "A", "neurons": 1, "tau_m_ms": 0}]})");
     run_badly({"lif", "run", "net.json", "--ms", "1"}, "net.json: $.populations[0]: ");
-    write_text("net.json", "{");
-    run_badly({"lif", "run", "net.json", "--ms", "1"}, "net.json: at byte 1");
     run_badly({"lif", "run", "absent.json", "--ms", "1"}, "absent.json");
-    write_text("net.json", R"({"populations": [{"name": "A", "neurons": 1000000000000000}]})");
-    EXPECT_EQ(run({"lif", "run", "net.json", "--ms", "1"}).exit_code, 1);
-    EXPECT_FALSE(std::filesystem::exists(path("out/run-net.json")));
+    run_badly({"lif", "run", ".", "--ms", "1"}, "'.'");
+    EXPECT_FALSE(std::filesystem::exists(path("out")));
+}
+
+TEST_F(CliLif, HostileTextsAreOneLineAndExitCodeOne) {
+    std::string const a = R"("populations": [{"name": "A", "neurons": 1000000}])";
+    std::string const all = R"("projections": [{"source": "A", "target": "A", "rule": {"kind": "all-to-all"}, "weight": 1}])";
+    for (auto const& [text, words] : std::vector<std::pair<std::string, std::string>>{
+             {"", "at byte 0: line 1, column 1: unexpected end of input"},
+             {"hello", "at byte 0: line 1, column 1: invalid literal"},
+             {"{", "at byte 1"},
+             {std::string(100, '\0'), "at byte 0"},
+             {"\xff\xfe{\0}\0", "at byte 0"},
+             {"{\"populations\": [{\"name\": \"\xff\"}]}", "ill-formed UTF-8"},
+             {std::string(1000000, '['), "nested more than 8 deep"},
+             {"{" + a + ", " + a + "}", "$.populations: occurs twice"},
+             {R"({"step_ms": NaN})", "invalid literal"},
+             {R"({"step_ms": 1e999})", "$.step_ms: this number is too large"},
+             {R"({"populations": [{"name": "A", "neurons": 1000000000000000}]})", "at most 2^31 - 1 neurons"},
+             {"{" + a + ", " + all + "}", "out of memory, 4000"},
+             {"{\"\x1b\": 1}", "control character"},
+             {"{" + a + ", \"\\u001b[31m\": 1}", "$['\\u001b[31m']: is not known here"}}) {
+        write_text("net.json", text);
+        run_badly({"lif", "run", "net.json", "--ms", "1"}, words);
+    }
+}
+
+TEST_F(CliLif, FilesThatCannotBeWrittenAreErrorsBeforeTheRun) {
+    write_text("net.json", small_network);
+    for (auto const* option : {"--result", "--save", "--json"})
+        run_badly({"lif", "run", "net.json", "--ms", "1e9", option, "absent/R"}, "there is no folder 'absent'");
 }
 
 TEST_F(CliLif, TimesThatAreNoMultiplesOfTheStepAreErrors) {
@@ -233,7 +260,8 @@ TEST_F(CliLif, TimesThatAreNoMultiplesOfTheStepAreErrors) {
     EXPECT_EQ(run({"lif", "run", "net.json", "--ms", "1e300"}).exit_code, 1);
     run_badly({"lif", "run", "--model", "potjans-diesmann", "--scale", "2", "--ms", "1"}, "(0, 1]");
     run_badly({"lif", "run", "--model", "cuba", "--drive", "dc", "--ms", "1"}, "dc");
-    EXPECT_EQ(run({"lif", "run", "net.json", "--ms", "1", "--load", "absent"}).exit_code, 1);
+    run_badly({"lif", "run", "net.json", "--ms", "1", "--load", "absent"}, "absent");
+    run_badly({"lif", "run", "net.json", "--ms", "1", "--load", "net.json"}, "net.json");
 }
 
 TEST_F(CliLif, WrongUsageIsOneLineAndExitCodeTwo) {
@@ -350,6 +378,12 @@ TEST_F(CliLif, TheHodgkinHuxleyNeuronIsSilentThenSpikesFasterWithMoreCurrent) {
     ASSERT_EQ(phases.size(), 3U);
     EXPECT_EQ(phases[0].at("spikes"), 0);
     EXPECT_NEAR(phases[1].at("rate_hz").get<double>(), 68.0, 2.0);  // 10 uA/cm2
+    // Up to 160 uA/cm2 there is one range of currents with lasting spikes, in which the rate rises.
+    auto const rates = r.at("rates_hz").get<std::vector<double>>();
+    auto const first = std::ranges::find_if(rates, [](double rate) { return rate > 0.0; });
+    auto const last = std::find(first, rates.end(), 0.0);
+    EXPECT_TRUE(std::is_sorted(first, last));
+    EXPECT_TRUE(std::all_of(last, rates.end(), [](double rate) { return rate == 0.0; }));
     EXPECT_GT(phases[2].at("rate_hz").get<double>(), 1.3 * phases[1].at("rate_hz").get<double>());
     EXPECT_EQ(text("out/hodgkin-huxley.png").substr(1, 3), "PNG");
 }

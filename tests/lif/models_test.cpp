@@ -8,7 +8,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 
 namespace ca3::lif {
 namespace {
@@ -136,14 +138,44 @@ TEST(Microcircuit, ShrinksNumbersAndInDegreesAndWeightsByTheRule) {
     }
 }
 
+TEST(Microcircuit, ConstantCurrentsAreThoseOfNestsScript) {
+    struct Case {
+        double scale;
+        Drive drive;
+        std::array<double, 8> expected_pA;
+    };
+    // From the script's table of synapses, which are whole numbers: rounding one changes a current by less than
+    // 0.5 synapses / 1065 neurons x 351 pA x 8.6 / s x 0.5 ms = 0.0007 pA.
+    for (auto const& [scale, drive, expected_pA] :
+         {Case{1.0, Drive::dc, {561.9744, 526.851, 737.5913, 667.3446, 702.4679, 667.3446, 1018.5785, 737.5913}},
+          Case{1.0, Drive::poisson, {}},
+          Case{0.25, Drive::dc, {302.2187, 345.5955, 451.4034, 417.7575, 442.9446, 444.5899, 541.3518, 481.1939}},
+          Case{0.25, Drive::poisson, {21.2315, 82.17, 82.6077, 84.0852, 91.7106, 110.9177, 32.0625, 112.3983}}}) {
+        auto const currents = potjans_diesmann_currents_pA({.scale = scale, .drive = drive});
+        for (std::size_t p = 0; p < 8; ++p) EXPECT_NEAR(currents[p], expected_pA[p], 0.001) << scale << " " << p;
+    }
+}
+
+TEST(Microcircuit, ConstantDriveAloneExcitesFewPopulationsOfATenth) {
+    // 15 mV to the threshold are 15 x 250 / 10 = 375 pA. Without noise, what is below stays silent.
+    auto const above = [](double scale) {
+        auto const currents = potjans_diesmann_currents_pA({.scale = scale, .drive = Drive::dc});
+        return std::ranges::count_if(currents, [](double pA) { return pA > 375.0; });
+    };
+    EXPECT_EQ(above(0.1), 1);
+    EXPECT_EQ(above(0.2), 6);
+    EXPECT_EQ(above(1.0), 8);
+}
+
 TEST(Microcircuit, FiresNearItsReferenceRatesWhenScaledDown) {
     for (Drive const drive : {Drive::poisson, Drive::dc}) {
-        auto network = make_model(Context::cpu({.threads = 2}), Model::potjans_diesmann, {.scale = 0.1, .drive = drive});
+        auto network = make_model(Context::cpu({.threads = 2}), Model::potjans_diesmann, {.scale = 0.2, .drive = drive});
         auto const rates = rates_after_settling(network, 1000.0);
         auto const reference = reference_of(Model::potjans_diesmann, drive).rate_hz;
-        // The rule keeps mean and variance of the input, not its correlations.
+        // The rule keeps mean and variance of the input. What single, now larger weights and correlations change is most for the
+        // population that fires least, L23E: 0.47, 0.61, 0.73 and 0.90 per second were measured at scales of 0.1, 0.2, 0.5 and 1.
         for (std::size_t p = 0; p < rates.size(); ++p)
-            EXPECT_NEAR(rates[p], reference[p], 0.35 * reference[p]) << network.name(population(static_cast<int>(p)));
+            EXPECT_NEAR(rates[p], reference[p], (p == 0 ? 0.45 : 0.3) * reference[p]) << network.name(population(static_cast<int>(p)));
     }
 }
 

@@ -21,6 +21,12 @@ namespace ca3::test {
 }
 inline constexpr lif::Precision precisions[] = {lif::Precision::f32, lif::Precision::f64};
 
+/// What rounding can make of x after any number of steps x -> kept x + d: each step adds at most four errors of one unit roundoff of the
+/// largest |x| (those of `kept`, of d, and of two operations), and earlier ones shrink by `kept` per step.
+[[nodiscard]] inline double accumulated_rounding(lif::Precision precision, double largest, double kept) {
+    return 4.0 * unit_roundoff(precision) * largest / (1.0 - kept);
+}
+
 /// Adds up what arrives and never spikes: no leak (exp(-h / tau_m) is 1 in double precision, h / C is exact), rest at 0, so that integers
 /// stay exact.
 [[nodiscard]] inline lif::LifParameters counter() {
@@ -30,6 +36,11 @@ inline constexpr lif::Precision precisions[] = {lif::Precision::f32, lif::Precis
             .v_threshold_mV = 1e9,
             .v_reset_mV = 0.0,
             .refractory_ms = 0.0};
+}
+
+/// The same with one thread where it is a CPU: for many steps of single neurons, of which further threads would see but the barriers.
+[[nodiscard]] inline Context one_thread(Context const& context) {
+    return context.backend() == Backend::cpu ? Context::cpu({.threads = 1, .instruction_set = context.instruction_set()}) : context;
 }
 
 /// The samples of the k-th recorded neuron, of `recorded`.
@@ -92,6 +103,18 @@ template <class Parameters>
 inline void send(lif::Network& network, lif::Population target, std::vector<double> const& times_ms, double weight, double delay_ms) {
     auto const source = network.add_spike_source("source " + std::to_string(network.populations()), {times_ms});
     network.connect(source, target, lif::AllToAll{}, {.weight = weight, .delay_ms = delay_ms});
+}
+
+/// The synapses from one population to another, or (targets = -1) within one, after the network has been built.
+[[nodiscard]] inline std::vector<lif::Connection> connected(Context const& context, std::int64_t sources, std::int64_t targets,
+                                                            lif::Rule const& rule, lif::SynapseParameters const& synapse = {},
+                                                            lif::NetworkOptions options = {}) {
+    lif::Network network(context, options);
+    auto const from = network.add_population("sources", sources, counter());
+    auto const to = targets < 0 ? from : network.add_population("targets", targets, counter());
+    auto const projection = network.connect(from, to, rule, synapse);
+    network.build();
+    return network.connections(projection);
 }
 
 }  // namespace ca3::test

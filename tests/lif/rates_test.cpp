@@ -20,6 +20,15 @@ struct NoisyNeuron {
     double tau = 10, t_ref = 2, threshold = 15, reset = 0, mu = 15, sigma = std::sqrt(1.5);
 };
 
+/// exp(x^2) (1 + erf(x)). For large negative x the product of something huge and something tiny: there its asymptotic series
+/// exp(y^2) erfc(y) = (1 - 1 / (2 y^2) + 3 / (4 y^4) - 15 / (8 y^6) + ...) / (sqrt(pi) y), y = -x, whose next term is below 1e-8 from 20
+/// on.
+double siegert_integrand(double x) {
+    if (x > -20) return std::exp(x * x) * std::erfc(-x);
+    double const s = 1 / (2 * x * x);
+    return (1 - s * (1 - 3 * s * (1 - 5 * s))) / (-x * std::sqrt(std::numbers::pi));
+}
+
 /// Siegert 1951: 1 / rate = t_ref + tau sqrt(pi) integral over (V_r - mu) / sigma ... (V_th - mu) / sigma of exp(x^2) (1 + erf(x)).
 double siegert_rate_hz(NoisyNeuron const& p) {
     double const from = (p.reset - p.mu) / p.sigma, to = (p.threshold - p.mu) / p.sigma;
@@ -28,7 +37,7 @@ double siegert_rate_hz(NoisyNeuron const& p) {
     double sum = 0;
     for (int k = 0; k <= n; ++k) {  // Simpson's rule
         double const x = from + k * dx;
-        sum += std::exp(x * x) * std::erfc(-x) * (k == 0 || k == n ? 1 : k % 2 == 1 ? 4 : 2);
+        sum += siegert_integrand(x) * (k == 0 || k == n ? 1 : k % 2 == 1 ? 4 : 2);
     }
     return 1e3 / (p.t_ref + p.tau * std::sqrt(std::numbers::pi) * sum * dx / 3);
 }
@@ -102,10 +111,10 @@ TEST_P(Rates, NoiseDrivenRateIsSiegerts) {
             network.add_population("neurons", n, LifParameters{.synapse = Synapse::delta}, Distribution::uniform(-70.0, -55.0));
         network.add_poisson(neurons, {.rate_hz = (sum + difference) / 2 / h * 1e3, .weight = J});
         network.add_poisson(neurons, {.rate_hz = (sum - difference) / 2 / h * 1e3, .weight = -J});
-        network.run(200.0);
+        network.run(100.0);
         network.reset_spike_counts();
         auto const recorder = network.record_spikes(neurons);
-        network.run(1000.0);
+        network.run(600.0);
         auto const train = network.spikes(recorder);
         // A renewal process of n spikes has a relative error of CV / sqrt(n).
         double const cv = mean_cv_isi(train, n);
@@ -114,7 +123,7 @@ TEST_P(Rates, NoiseDrivenRateIsSiegerts) {
         double const error = 5 * cv / std::sqrt(static_cast<double>(train.steps.size()));
         EXPECT_LT(error, 0.03);
         EXPECT_NEAR(network.rate_hz(neurons), expected, error * expected) << to_string(precision);
-        EXPECT_NEAR(network.rate_hz(neurons), static_cast<double>(train.steps.size()) / static_cast<double>(n), 1e-9);
+        EXPECT_NEAR(network.rate_hz(neurons), static_cast<double>(train.steps.size()) / (0.6 * static_cast<double>(n)), 1e-9);
     }
 }
 

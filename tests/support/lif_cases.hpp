@@ -46,6 +46,7 @@ struct LifCase {
     };
 
     std::int64_t number = 0;
+    std::uint64_t seed = 0;  ///< that all cases are made from
     lif::NetworkOptions options;
     std::vector<Neurons> populations;
     std::vector<Synapses> projections;
@@ -76,8 +77,12 @@ struct LifOutcome {
     std::vector<std::vector<double>> voltages;           ///< of the populations that have them
     std::vector<std::vector<std::int64_t>> counts;       ///< of every population
     std::vector<std::vector<lif::Connection>> synapses;  ///< of every projection
+    lif::RunTimes times;                                 ///< not compared
 };
 [[nodiscard]] LifOutcome outcome_of(lif::Network const& network, LifCase const& c);
+
+/// Of a run in two parts, each with recorders of its own. Voltages and counts are the second one's.
+[[nodiscard]] LifOutcome joined(LifOutcome first, LifOutcome const& second);
 
 /// Equal, numbers bit for bit.
 [[nodiscard]] testing::AssertionResult same_outcome(LifOutcome const& expected, LifOutcome const& actual);

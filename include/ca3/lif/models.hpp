@@ -31,7 +31,8 @@ struct ModelOptions {
     /// Of the network's size. What stays the same while it shrinks or grows:
     ///   potjans_diesmann  numbers of neurons and in-degrees times scale, weights over sqrt(scale), and a constant current in place of the
     ///                     mean input that is lost (van Albada, Helias, Diesmann, PLoS Comput. Biol. 11 (2015) e1004490): mean and variance
-    ///                     of the input, so the rates; correlations grow
+    ///                     of the input, so the rates; correlations grow. With Drive::dc from a scale of about 0.2 on: below it the
+    ///                     constant current alone no longer reaches the threshold of most populations, and at 0.1 they fall silent
     ///   cuba, coba        number of neurons times scale: in-degrees and weights, as in larger Vogels-Abbott networks
     ///   brunel            number of neurons and in-degrees times scale, weights over scale: connection probability and J C, so the mean
     ///                     input; the number of synapses goes as scale^2, the variance of the input as 1 / scale
@@ -52,6 +53,7 @@ struct ModelReference {
     std::vector<double> rate_hz;
     std::vector<double> cv_isi;
     std::string_view source;
+    std::int64_t least_spikes = 3;  ///< neurons with fewer are left out of cv_isi
 };
 [[nodiscard]] ModelReference reference_of(Model, Drive = Drive::poisson);
 

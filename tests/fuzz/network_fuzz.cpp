@@ -1,0 +1,42 @@
+#include <ca3/error.hpp>
+
+#include "lif/description_entries.hpp"
+
+#include "reader.hpp"
+
+/// What a description promises: numbers of populations that there are.
+static void check(ca3::lif::description::Description const& d) {
+    auto const known = [&](std::size_t population) {
+        if (population >= d.populations.size()) std::abort();
+    };
+    for (auto const& p : d.populations)
+        if (p.name.empty() || p.neurons < 0) std::abort();
+    for (auto const& p : d.projections) known(p.source), known(p.target);
+    for (auto const& s : d.stimuli) known(s.population);
+    for (auto const& r : d.recorders) known(r.population);
+}
+
+/// The text of an error is for one line of a terminal.
+static void check(std::exception const& error) {
+    std::string_view const text(error.what());
+    if (text.size() > 1000) std::abort();
+    for (char const c : text)
+        if (c >= 0 && c < ' ') std::abort();
+}
+
+extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
+    std::string const text(reinterpret_cast<char const*>(data), size);
+    try {
+        ca3::io::fuzz::read_or_refuse([&] {
+            try {
+                check(ca3::lif::description::read_description(text, "input"));
+            } catch (ca3::FormatError const& error) {
+                check(error);
+                throw;
+            }
+        });
+    } catch (ca3::InvalidArgument const& error) {
+        check(error);
+    }
+    return 0;
+}
