@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <numeric>
 
 /// The CUDA engine: the network in device memory, one block for each slice.
 namespace ca3::lif::cuda {
@@ -26,20 +27,23 @@ public:
         delay_slots_ = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(plan.longest_delay) + 1));
         lay_out();
         upload_synapses();
-        arrivals_ = uploaded(context_, std::vector<unsigned>{0});
+        board_ = Buffer<unsigned long long>(context_, board_words(static_cast<std::int64_t>(layout_.slices.size()), item_begin_.back()));
         events_ = uploaded(context_, std::vector<unsigned long long>{0});
+        cycles_ = uploaded(context_, std::vector<unsigned long long>(phases, 0));
         steps_done_ = uploaded(context_, std::vector<std::int32_t>{0});
         for (std::int32_t p = 0; p < static_cast<std::int32_t>(plan.populations.size()); ++p) write(p, initial_state(plan, p));
     }
 
     void run(std::int64_t first_step, std::int64_t steps, Output& out) override {
         auto const begin = std::chrono::steady_clock::now();
-        if (stimuli_.poisson_count != plan_.poisson.size() || stimuli_.current_count != plan_.currents.size())
+        if (stimuli_.poisson_begin.size() == 0 || stimuli_.poisson_count != plan_.poisson.size() ||
+            stimuli_.current_count != plan_.currents.size()) {
             stimuli_ = DeviceStimuli(context_, plan_);
+        }
         out.spikes = {.first_step = first_step, .offset = {0}, .ids = {}};
         out.traces.assign(plan_.traces.size(), {});
         for (std::int64_t done = 0; done < steps;) done += run_chunk(first_step + done, std::min(steps - done, most_steps), out);
-        times_.update += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+        seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     }
 
     Snapshot::Neurons read(std::int32_t population) const override {
@@ -93,11 +97,18 @@ public:
     EngineTimes times() const override {
         EngineTimes times = times_;
         times.events = static_cast<std::int64_t>(downloaded(events_)[0]);
+        // The launches' time in the shares of the first block's cycles.
+        auto const cycles = downloaded(cycles_);
+        auto const all = static_cast<double>(std::accumulate(cycles.begin(), cycles.end(), 0ULL));
+        auto const part = [&](Phase phase) { return all > 0.0 ? seconds_ * static_cast<double>(cycles[phase]) / all : 0.0; };
+        times.update = all > 0.0 ? part(update_phase) : seconds_;
+        times.stimulus = part(stimulus_phase);
+        times.delivery = part(delivery_phase);
+        times.exchange = part(exchange_phase);
         return times;
     }
 
 private:
-    static constexpr std::int64_t most_steps = 4096;  // in one launch
     static constexpr std::int64_t usual_capacity = std::int64_t{1} << 20;
 
     template <class T>
@@ -169,6 +180,7 @@ private:
             item_begin_.push_back(item_begin_.back() + item);
             ring_begin.push_back(ring_begin.back() + slice.slots * delay_slots_);
             largest_ring_ = std::max(largest_ring_, slice.slots * delay_slots_);
+            largest_items_ = std::max(largest_items_, item);
         }
         parts_ = uploaded(context_, parts);
         part_begin_ = uploaded(context_, part_begin);
@@ -245,12 +257,12 @@ private:
                               .spike_steps = spike_steps_.data(),
                               .spike_threshold = spike_threshold_.data(),
                               .poisson = stimuli_.poisson.data(),
-                              .poisson_count = static_cast<std::int32_t>(stimuli_.poisson_count),
-                              .current_count = static_cast<std::int32_t>(stimuli_.current_count),
+                              .poisson_begin = stimuli_.poisson_begin.data(),
                               .tables = stimuli_.tables.data(),
                               .thresholds = stimuli_.thresholds.data(),
                               .table_of = stimuli_.table_of.data(),
                               .currents = stimuli_.currents.data(),
+                              .current_begin = stimuli_.current_begin.data(),
                               .amplitudes = stimuli_.amplitudes.data(),
                               .samples = nullptr,
                               .sample_begin = nullptr,
@@ -317,8 +329,14 @@ private:
                              .offset = offset_.data(),
                              .capacity = static_cast<std::uint64_t>(capacity),
                              .steps_done = steps_done_.data(),
-                             .events = events_.data()};
-        simulate(context_, net, list, first_step, steps, {.simple = simple_, .largest_ring = largest_ring_, .arrivals = arrivals_.data()});
+                             .events = events_.data(),
+                             .cycles = cycles_.data()};
+        simulate(context_, net, list, first_step, steps,
+                 {.simple = simple_,
+                  .largest_ring = largest_ring_,
+                  .largest_items = largest_items_,
+                  .items = item_begin_.back(),
+                  .board = board_.data()});
         std::int64_t const done = downloaded(steps_done_)[0];
         take_spikes(done, out.spikes);
         take_samples(first_step, steps, done, downloaded(values), out);
@@ -359,7 +377,7 @@ private:
     Plan const& plan_;
     cpu::Layout layout_;
     std::int64_t delay_slots_ = 2;
-    std::int64_t largest_ring_ = 0;
+    std::int64_t largest_ring_ = 0, largest_items_ = 0;
     bool simple_ = true;
     bool wide_ = true;
     std::vector<std::int64_t> item_begin_;
@@ -376,11 +394,11 @@ private:
     Buffer<std::byte> synapses_;
     Buffer<std::uint32_t> ids_, count_;
     Buffer<std::uint64_t> offset_;
-    Buffer<unsigned> arrivals_;
-    Buffer<unsigned long long> events_;
+    Buffer<unsigned long long> board_, events_, cycles_;
     Buffer<std::int32_t> steps_done_;
     DeviceStimuli stimuli_;
     EngineTimes times_;
+    double seconds_ = 0.0;  ///< in run
 };
 
 }  // namespace

@@ -5,7 +5,9 @@
 #include "kernels/lif/network_view.hpp"
 #include "lif/plan.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 namespace ca3::lif::cuda {
@@ -18,6 +20,20 @@ template <class T>
     return buffer;
 }
 
+/// Numbers of the entries of a list, those of one population after those of the one before, in their order.
+/// @param begin receives where each population's begin, and the end
+template <class T>
+[[nodiscard]] std::vector<std::size_t> by_population(std::vector<T> const& list, std::size_t populations,
+                                                     std::vector<std::int32_t>& begin) {
+    begin.assign(populations + 1, 0);
+    for (auto const& entry : list) ++begin[static_cast<std::size_t>(entry.population) + 1];
+    for (std::size_t p = 0; p < populations; ++p) begin[p + 1] += begin[p];
+    std::vector<std::size_t> order(list.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return list[a].population < list[b].population; });
+    return order;
+}
+
 /// Stimuli in device memory; made again when some were added.
 struct DeviceStimuli {
     Buffer<DevicePoisson> poisson;
@@ -26,6 +42,7 @@ struct DeviceStimuli {
     Buffer<std::int32_t> table_of;
     Buffer<DeviceCurrent> currents;
     Buffer<double> amplitudes;
+    Buffer<std::int32_t> poisson_begin, current_begin;  ///< by population, and the end
     std::size_t poisson_count = 0, current_count = 0;
 
     DeviceStimuli() = default;
@@ -34,7 +51,9 @@ struct DeviceStimuli {
         std::vector<DeviceTable> all_tables;
         std::vector<std::uint32_t> all_thresholds;
         std::vector<std::int32_t> which;
-        for (auto const& p : plan.poisson) {
+        std::vector<std::int32_t> begin;
+        for (std::size_t const k : by_population(plan.poisson, plan.populations.size(), begin)) {
+            auto const& p = plan.poisson[k];
             list.push_back({.population = p.population,
                             .stimulus = p.stimulus,
                             .first = p.first,
@@ -52,9 +71,11 @@ struct DeviceStimuli {
             }
             which.insert(which.end(), p.table_of.begin(), p.table_of.end());
         }
+        poisson_begin = uploaded(context, begin);
         std::vector<DeviceCurrent> list_of_currents;
         std::vector<double> all_amplitudes;
-        for (auto const& c : plan.currents) {
+        for (std::size_t const k : by_population(plan.currents, plan.populations.size(), begin)) {
+            auto const& c = plan.currents[k];
             list_of_currents.push_back({.population = c.population,
                                         .single = c.amplitude.size() == 1,
                                         .first = c.first,
@@ -65,6 +86,7 @@ struct DeviceStimuli {
                                         .amplitude = static_cast<std::int64_t>(all_amplitudes.size())});
             all_amplitudes.insert(all_amplitudes.end(), c.amplitude.begin(), c.amplitude.end());
         }
+        current_begin = uploaded(context, begin);
         poisson = uploaded(context, list);
         tables = uploaded(context, all_tables);
         thresholds = uploaded(context, all_thresholds);

@@ -31,7 +31,8 @@ RingSynapses make_ring_synapses(Context const& context, Plan const& plan, Layout
                   for (std::size_t s = 0; s < slices; ++s) offset[s + 1] += offset[s];
                   std::uint64_t at = start[static_cast<std::size_t>(source)];
                   for (auto const& r : row) {
-                      auto const index = static_cast<std::uint32_t>((r.place & 0xFFFFu) * delay_slots + r.delay);
+                      std::int64_t const slot = r.place & 0xFFFFu;
+                      auto const index = static_cast<std::uint32_t>(slot * delay_slots + ((slot + r.delay) & (delay_slots - 1)));
                       if (narrow) {
                           reinterpret_cast<NarrowRingSynapse*>(out.storage.data())[at++] = {static_cast<std::uint16_t>(index),
                                                                                             static_cast<std::int16_t>(r.weight)};

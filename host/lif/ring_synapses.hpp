@@ -12,7 +12,8 @@
 
 namespace ca3::lif::cpu {
 
-/// A synapse as devices use it: `index` is slot * delay_slots + delay, which is its place in a ring of sums but for the time.
+/// A synapse as devices use it: `index` is slot * delay_slots + (slot + delay) modulo delay_slots, its place in the ring of sums for a
+/// spike at step 0.
 struct NarrowRingSynapse {
     std::uint16_t index;
     std::int16_t weight;

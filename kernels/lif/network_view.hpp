@@ -80,7 +80,7 @@ struct NetworkView {
     Real* v;
     Real* s[most_variables];
     std::int32_t* rest;
-    DeviceSum<Real>* ring;  ///< [slot][step modulo delay_slots]
+    DeviceSum<Real>* ring;  ///< [slot][(step + slot) modulo delay_slots]
 
     std::uint64_t const* row_base;    ///< by source: its first synapse
     std::uint32_t const* row_offset;  ///< [source * (slices + 1) + slice], from the row's base
@@ -90,38 +90,51 @@ struct NetworkView {
     std::int64_t const* spike_steps;
     std::uint64_t const* spike_threshold;  ///< of Poisson sources, by neuron
 
-    DevicePoisson const* poisson;
-    std::int32_t poisson_count;
-    std::int32_t current_count;
+    DevicePoisson const* poisson;       ///< by population
+    std::int32_t const* poisson_begin;  ///< by population, and the end
     DeviceTable const* tables;
     std::uint32_t const* thresholds;
     std::int32_t const* table_of;
-    DeviceCurrent const* currents;
+    DeviceCurrent const* currents;      ///< by population
+    std::int32_t const* current_begin;  ///< by population, and the end
     double const* amplitudes;
     DeviceSample const* samples;
     std::int64_t const* sample_begin;  ///< by slice, and the end; null: nothing is sampled
     double* sampled;
 };
 
+/// The parts of a step that are timed apart.
+enum Phase : int { update_phase, stimulus_phase, exchange_phase, delivery_phase, phases };
+
 /// Spikes of the steps of one chunk, step after step. Those of one step stand in no particular order.
 struct SpikeList {
     std::uint32_t* ids;
-    std::uint32_t* count;   ///< by step of the chunk
+    std::uint32_t* count;   ///< by step of the chunk; zero at the start
     std::uint64_t* offset;  ///< by step of the chunk, and the end
     std::uint64_t capacity;
     std::int32_t* steps_done;    ///< fewer than asked for where the list could have overflowed
     unsigned long long* events;  ///< synaptic events since the engine was made
+    unsigned long long* cycles;  ///< [phases], of the first block since the engine was made; zero where steps are launched one by one
 };
+
+inline constexpr std::int64_t most_steps = 4096;  ///< of one call of simulate
+
+/// Words of memory for the board on which blocks tell each other of spikes (board.cuh).
+[[nodiscard]] CA3_HOST_DEVICE constexpr std::int64_t board_words(std::int64_t slices, std::int64_t items) {
+    return 2 * ((2 * slices + items + 1) / 2 * 2);
+}
 
 /// What the launcher needs to know beside the view.
 struct LaunchHints {
-    bool simple = false;            ///< only delta and exponential synapses and sources
-    std::int64_t largest_ring = 0;  ///< sums of the largest slice
-    unsigned* arrivals = nullptr;   ///< a word of device memory
+    bool simple = false;             ///< only delta and exponential synapses and sources
+    std::int64_t largest_ring = 0;   ///< sums of the largest slice
+    std::int64_t largest_items = 0;  ///< neurons of the largest slice
+    std::int64_t items = 0;          ///< neurons of all
+    unsigned long long* board = nullptr;
 };
 
 /// Runs steps first_step ... first_step + steps - 1, or as many as the list has room for whatever spikes. Everything is delivered when it
-/// ends. `count` is zero at the start. On the context's stream; does not synchronise.
+/// ends. On the context's stream; does not synchronise.
 template <class Real>
 void simulate(Context const&, NetworkView<Real> const&, SpikeList const&, std::int64_t first_step, std::int64_t steps, LaunchHints const&);
 

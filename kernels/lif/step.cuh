@@ -7,8 +7,15 @@
 #include "core/philox.hpp"
 #include "lif/neuron_step.hpp"
 
-/// What one block does in one step on its slice. The slice's ring of sums may lie in shared or in global memory.
+/// What one block does in one step on its slice. The slice's ring of sums may lie in shared or in global memory; the sum of a slot for a
+/// step is at [slot][(step + slot) modulo delay_slots], so that the sums of neighbours for one step lie in different banks.
 namespace ca3::lif::cuda {
+
+template <class Real>
+__device__ DeviceSum<Real>& ring_sum(NetworkView<Real> const& net, DeviceSum<Real>* ring, std::int64_t slot, std::int64_t step) {
+    std::int64_t const slots = net.delay_slots;
+    return ring[slot * slots + ((step + slot) & (slots - 1))];
+}
 
 /// The number of a Poisson table for the uniform number u (PoissonTable::count).
 __device__ inline std::int32_t poisson_count(std::uint32_t const* thresholds, DeviceTable const& table, std::uint32_t u) {
@@ -39,12 +46,10 @@ __device__ inline std::uint32_t half_word(random::Block const& block, std::int64
 template <class Real>
 __device__ void add_poisson(NetworkView<Real> const& net, DevicePart const& part, std::int64_t neuron, std::int64_t step,
                             DeviceSum<Real> (&in)[2]) {
-    for (int k = 0; k < net.poisson_count; ++k) {
-        DevicePoisson const stimulus = net.poisson[k];
-        if (stimulus.population != part.population || step < stimulus.start || step >= stimulus.stop || neuron < stimulus.first ||
-            neuron >= stimulus.first + stimulus.count) {
+    for (std::int32_t k = net.poisson_begin[part.population]; k < net.poisson_begin[part.population + 1]; ++k) {
+        DevicePoisson const& stimulus = net.poisson[k];
+        if (step < stimulus.start || step >= stimulus.stop || neuron < stimulus.first || neuron >= stimulus.first + stimulus.count)
             continue;
-        }
         std::int32_t const number = stimulus.table_of < 0 ? 0 : net.table_of[stimulus.table_of + (neuron - stimulus.first)];
         DeviceTable const table = net.tables[stimulus.table + number];
         auto const block = static_cast<std::uint64_t>(neuron) >> 3;
@@ -67,12 +72,9 @@ __device__ void add_poisson(NetworkView<Real> const& net, DevicePart const& part
 template <class Real>
 __device__ Real external_current(NetworkView<Real> const& net, DevicePart const& part, std::int64_t neuron, std::int64_t step) {
     Real sum = 0;
-    for (int k = 0; k < net.current_count; ++k) {
-        DeviceCurrent const current = net.currents[k];
-        if (current.population != part.population || step < current.start || step >= current.stop || neuron < current.first ||
-            neuron >= current.first + current.count) {
-            continue;
-        }
+    for (std::int32_t k = net.current_begin[part.population]; k < net.current_begin[part.population + 1]; ++k) {
+        DeviceCurrent const& current = net.currents[k];
+        if (step < current.start || step >= current.stop || neuron < current.first || neuron >= current.first + current.count) continue;
         std::int64_t index = current.single != 0 ? 0 : neuron - current.first;
         if (current.interval > 0) index = (step - current.start) / current.interval;
         sum += static_cast<Real>(net.amplitudes[current.amplitude + index]);
@@ -116,16 +118,13 @@ template <Kind kind, class Real>
 __device__ bool advance_item(NetworkView<Real> const& net, DevicePart const& part, std::int64_t local, std::int64_t state,
                              std::int64_t step, DeviceSum<Real>* ring) {
     constexpr int variables = variables_of(kind), channels = channels_of(kind);
-    std::int64_t const slots = net.delay_slots, now = step & (slots - 1);
-    DeviceSum<Real> sums[2] = {0, 0};
+    Real in[2] = {};
 #pragma unroll
     for (int k = 0; k < channels; ++k) {
-        DeviceSum<Real>& sum = ring[(part.slot + k * part.stride + local) * slots + now];
-        sums[k] = sum;
+        DeviceSum<Real>& sum = ring_sum(net, ring, part.slot + k * part.stride + local, step);
+        in[k] = as_real(sum, Real(0));
         sum = 0;
     }
-    add_poisson(net, part, part.first + local, step, sums);
-    Real in[2] = {as_real(sums[0], Real(0)), as_real(sums[1], Real(0))};
     Real v = net.v[state];
     Real s[most_variables] = {};
 #pragma unroll
@@ -140,18 +139,53 @@ __device__ bool advance_item(NetworkView<Real> const& net, DevicePart const& par
     return spike;
 }
 
-/// All neurons of a slice. @tparam simple only delta and exponential synapses and sources, which need few registers
-template <bool simple, class Real>
-__device__ void update_slice(NetworkView<Real> const& net, std::int32_t slice, std::int64_t step, DeviceSum<Real>* ring, std::uint32_t* ids,
-                             std::uint32_t* count) {
-    std::int64_t const first_item = net.item_begin[slice];
-    auto const items = static_cast<std::int32_t>(net.item_begin[slice + 1] - first_item);
-    std::int32_t const parts_end = net.part_begin[slice + 1];
-    for (std::int32_t item = static_cast<std::int32_t>(threadIdx.x); item < items; item += static_cast<std::int32_t>(blockDim.x)) {
-        std::int32_t p = net.part_begin[slice];
-        while (p + 1 < parts_end && net.parts[p + 1].item <= item) ++p;
+/// The neurons of a slice, as its threads share them out: neuron `threadIdx.x` and every blockDim.x-th after it.
+struct Slice {
+    std::int64_t first_item;
+    std::int32_t items, parts_end;
+    std::int32_t part;  ///< of this thread's first neuron
+};
+
+template <class Real>
+__device__ std::int32_t part_of(NetworkView<Real> const& net, Slice const& slice, std::int32_t part, std::int32_t item) {
+    while (part + 1 < slice.parts_end && net.parts[part + 1].item <= item) ++part;
+    return part;
+}
+
+template <class Real>
+__device__ Slice slice_of(NetworkView<Real> const& net, std::int32_t number) {
+    Slice slice{.first_item = net.item_begin[number], .items = 0, .parts_end = net.part_begin[number + 1], .part = 0};
+    slice.items = static_cast<std::int32_t>(net.item_begin[number + 1] - slice.first_item);
+    slice.part = part_of(net, slice, net.part_begin[number], static_cast<std::int32_t>(threadIdx.x));
+    return slice;
+}
+
+/// Adds what Poisson stimuli bring in `step` to the ring. Other threads may add to the same sums.
+template <class Real>
+__device__ void stimulate_slice(NetworkView<Real> const& net, Slice const& slice, std::int64_t step, DeviceSum<Real>* ring) {
+    std::int32_t p = slice.part;
+    for (auto item = static_cast<std::int32_t>(threadIdx.x); item < slice.items; item += static_cast<std::int32_t>(blockDim.x)) {
+        if (slice.items > static_cast<std::int32_t>(blockDim.x)) p = part_of(net, slice, p, item);
         DevicePart const& part = net.parts[p];
-        std::int64_t const local = item - part.item, state = first_item + item;
+        if (is_source(part.kind)) continue;
+        std::int64_t const local = item - part.item;
+        DeviceSum<Real> sums[2] = {0, 0};
+        add_poisson(net, part, part.first + local, step, sums);
+        for (int k = 0; k < 2; ++k) {
+            if (sums[k] != 0) atomicAdd(&ring_sum(net, ring, part.slot + k * part.stride + local, step), sums[k]);
+        }
+    }
+}
+
+/// All neurons of a slice; tells of each that spikes. @tparam simple only delta and exponential synapses and sources, which need few
+/// registers
+template <bool simple, class Real, class Tell>
+__device__ void update_slice(NetworkView<Real> const& net, Slice const& slice, std::int64_t step, DeviceSum<Real>* ring, Tell const& tell) {
+    std::int32_t p = slice.part;
+    for (auto item = static_cast<std::int32_t>(threadIdx.x); item < slice.items; item += static_cast<std::int32_t>(blockDim.x)) {
+        if (slice.items > static_cast<std::int32_t>(blockDim.x)) p = part_of(net, slice, p, item);
+        DevicePart const& part = net.parts[p];
+        std::int64_t const local = item - part.item, state = slice.first_item + item;
         bool spike = false;
         switch (part.kind) {
             case Kind::delta:
@@ -175,39 +209,67 @@ __device__ void update_slice(NetworkView<Real> const& net, std::int32_t slice, s
                     if (part.kind == Kind::hodgkin_huxley) spike = advance_item<Kind::hodgkin_huxley>(net, part, local, state, step, ring);
                 }
         }
-        if (spike) ids[atomicAdd(count, 1u)] = part.first_id + static_cast<std::uint32_t>(local);
+        if (spike) tell(part.first_id + static_cast<std::uint32_t>(local));
     }
 }
 
-/// The synapses of some sources onto a slice: a warp for each row. What arrives up to `done` is left out.
+/// The synapses of one source onto one slice.
+struct Row {
+    std::uint64_t begin, end;
+};
+
+template <class Real>
+__device__ Row row_of(NetworkView<Real> const& net, std::uint32_t source, std::int32_t slice) {
+    std::uint32_t const* const offset = net.row_offset + static_cast<std::int64_t>(source) * (net.slices + 1) + slice;
+    std::uint64_t const base = __ldg(net.row_base + source);
+    return {base + __ldg(offset), base + __ldg(offset + 1)};
+}
+
+/// A synapse, read.
+struct Arrival {
+    std::uint32_t index;
+    std::int32_t weight;
+};
+
+template <class Real>
+__device__ Arrival arrival_of(NetworkView<Real> const& net, std::uint64_t synapse) {
+    if (net.wide != 0) {
+        uint2 const both = __ldg(static_cast<uint2 const*>(net.synapses) + synapse);
+        return {both.x, static_cast<std::int32_t>(both.y)};
+    }
+    std::uint32_t const both = __ldg(static_cast<std::uint32_t const*>(net.synapses) + synapse);
+    return {both & 0xFFFFu, static_cast<std::int16_t>(both >> 16)};
+}
+
+template <class Real>
+__device__ void add_arrival(NetworkView<Real> const& net, Arrival const& arrival, std::uint32_t now, DeviceSum<Real>* ring) {
+    std::uint32_t const mask = static_cast<std::uint32_t>(net.delay_slots) - 1;
+    atomicAdd(ring + ((arrival.index & ~mask) | ((arrival.index + now) & mask)),
+              static_cast<DeviceSum<Real>>(static_cast<long long>(arrival.weight)));
+}
+
+/// One row, by a warp, for a spike at the end of `step`; two synapses in flight for each lane.
+template <class Real>
+__device__ void deliver_row(NetworkView<Real> const& net, Row const& row, std::int64_t step, DeviceSum<Real>* ring) {
+    auto const now = static_cast<std::uint32_t>(step);
+    for (std::uint64_t j = row.begin + threadIdx.x % 32; j < row.end; j += 64) {
+        bool const second = j + 32 < row.end;
+        Arrival const a = arrival_of(net, j), b = arrival_of(net, second ? j + 32 : j);
+        add_arrival(net, a, now, ring);
+        if (second) add_arrival(net, b, now, ring);
+    }
+}
+
+/// The synapses of some sources onto a slice: a warp for each row. @return their number, counted by first lanes
 template <class Real>
 __device__ std::uint64_t deliver_slice(NetworkView<Real> const& net, std::int32_t slice, std::uint32_t const* ids, std::int64_t count,
-                                       std::int64_t step, std::int64_t done, DeviceSum<Real>* ring) {
-    std::uint32_t const lane = threadIdx.x % 32, warps = blockDim.x / 32;
-    std::uint32_t const slots = static_cast<std::uint32_t>(net.delay_slots), mask = slots - 1,
-                        now = static_cast<std::uint32_t>(step) & mask;
+                                       std::int64_t step, DeviceSum<Real>* ring) {
+    std::uint32_t const warps = blockDim.x / 32;
     std::uint64_t events = 0;
     for (std::int64_t k = threadIdx.x / 32; k < count; k += warps) {
-        std::uint32_t const source = ids[k];
-        std::uint32_t const* const row = net.row_offset + static_cast<std::int64_t>(source) * (net.slices + 1) + slice;
-        std::uint64_t const base = net.row_base[source], begin = base + row[0], end = base + row[1];
-        for (std::uint64_t j = begin + lane; j < end; j += 32) {
-            std::uint32_t index;
-            std::int32_t weight;
-            if (net.wide != 0) {
-                uint2 const synapse = static_cast<uint2 const*>(net.synapses)[j];
-                index = synapse.x;
-                weight = static_cast<std::int32_t>(synapse.y);
-            } else {
-                std::uint32_t const synapse = static_cast<std::uint32_t const*>(net.synapses)[j];
-                index = synapse & 0xFFFFu;
-                weight = static_cast<std::int16_t>(synapse >> 16);
-            }
-            if (step + (index & mask) <= done) continue;
-            std::uint32_t const at = (index & ~mask) | ((index + now) & mask);
-            atomicAdd(ring + at, static_cast<DeviceSum<Real>>(static_cast<long long>(weight)));
-        }
-        if (lane == 0) events += end - begin;
+        Row const row = row_of(net, ids[k], slice);
+        deliver_row(net, row, step, ring);
+        if (threadIdx.x % 32 == 0) events += row.end - row.begin;
     }
     return events;
 }

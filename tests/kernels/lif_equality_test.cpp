@@ -37,10 +37,14 @@ TEST_P(LifRandomNetworks, OnTheExecutorEqualTheReference) {
         auto const expected = run(Context::reference(), false);
         simt::Scope const scope({.order = c.number % 2 == 0 ? simt::Order::random : simt::Order::descending,
                                  .seed = static_cast<std::uint64_t>(c.number),
-                                 .compute_capability = c.number % 4 < 2 ? 80 : 90});
+                                 .compute_capability = c.number % 4 < 2 ? 80 : 90,
+                                 .multiprocessors = c.number % 5 < 3 ? 1 : 2});
         ASSERT_TRUE(same_outcome(expected, run(Context::cuda(), c.number % 3 == 0)));
     });
 }
+
+/// With one multiprocessor all steps are one launch, with two each is a launch of its own.
+constexpr int launch_forms[] = {1, 2};
 
 /// Global numbers of all spikes, step by step.
 std::vector<std::int64_t> spikes_of(Context const& context, Model model, double scale, double ms, int weight_bits) {
@@ -68,11 +72,19 @@ TEST(LifModelsOnTheExecutor, SpikeAsOnTheReference) {
     for (int const bits : {16, 32}) {
         auto const expected = spikes_of(Context::reference(), Model::potjans_diesmann, 0.05, 200.0 * shorter, bits);
         EXPECT_GT(expected.size(), 40u);
-        EXPECT_EQ(expected, spikes_of(Context::cuda(), Model::potjans_diesmann, 0.05, 200.0 * shorter, bits)) << bits << " bits";
+        for (int const multiprocessors : launch_forms) {
+            simt::Scope const scope({.multiprocessors = multiprocessors});
+            EXPECT_EQ(expected, spikes_of(Context::cuda(), Model::potjans_diesmann, 0.05, 200.0 * shorter, bits))
+                << bits << " bits, " << multiprocessors << " multiprocessors";
+        }
     }
     for (auto const& [model, scale] : {std::pair{Model::cuba, 0.25}, {Model::coba, 0.25}, {Model::brunel_b, 0.05}}) {
         auto const expected = spikes_of(Context::reference(), model, scale, 100.0 * shorter, 0);
-        EXPECT_EQ(expected, spikes_of(Context::cuda(), model, scale, 100.0 * shorter, 0)) << to_string(model);
+        for (int const multiprocessors : launch_forms) {
+            simt::Scope const scope({.multiprocessors = multiprocessors});
+            EXPECT_EQ(expected, spikes_of(Context::cuda(), model, scale, 100.0 * shorter, 0))
+                << to_string(model) << ", " << multiprocessors << " multiprocessors";
+        }
     }
 }
 

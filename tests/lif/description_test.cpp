@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 
 namespace ca3::lif {
 namespace {
@@ -219,6 +220,28 @@ TEST(DescribedNetwork, PopulationsMayBeEmpty) {
     described.network.run(1.0);
     EXPECT_EQ(described.network.neurons(), 0);
     EXPECT_TRUE(described.network.spikes(described.recordings[0].recorder).steps.empty());
+}
+
+/// The block of JSON in README's section on networks; empty when there is none.
+std::string example_of_readme() {
+    std::ifstream in(CA3_SOURCE_DIR "/README.md");
+    std::string const readme(std::istreambuf_iterator<char>(in), {}), opening = "```json\n";
+    auto const section = readme.find("## Networks as JSON"), begin = readme.find(opening, section);
+    if (section == std::string::npos || begin == std::string::npos) return {};
+    auto const first = begin + opening.size();
+    return readme.substr(first, readme.find("```", first) - first);
+}
+
+TEST(DescribedNetwork, TheExampleOfReadmeFiresAsItSays) {
+    std::string const example = example_of_readme();
+    if (example.empty()) GTEST_SKIP() << "README.md has no example of a network";
+    auto described = parse_network(Context::cpu({.threads = 1}), example, "README.md");
+    ASSERT_EQ(described.network.populations(), 2);
+    described.network.run(1000.0);
+    EXPECT_NEAR(described.network.rate_hz(Population{0}), 9.5, 0.5);
+    EXPECT_NEAR(described.network.rate_hz(Population{1}), 9.3, 0.5);
+    ASSERT_EQ(described.recordings.size(), 3U);
+    EXPECT_EQ(described.network.traces(described.recordings[2].recorder).values.size(), 2U * 1000U);
 }
 
 TEST(DescribedNetwork, IsReadFromAFile) {

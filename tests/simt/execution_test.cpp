@@ -101,7 +101,7 @@ TEST(Execution, WhatAGpuRefusesIsRefused) {
     EXPECT_THROW(launch(count_threads, {.grid = {0x80000000u, 1, 1}}, &count), DeviceError);
     EXPECT_THROW(launch(count_threads, {.shared_bytes = 163 * 1024 + 1}, &count), DeviceError);
     EXPECT_THROW(launch(count_threads, {.cluster = 2}, &count), DeviceError);
-    EXPECT_THROW(launch(count_threads, {.cooperative = true}, &count), DeviceError);
+    EXPECT_THROW(launch(count_threads, {.grid = 2, .cooperative = true}, &count), DeviceError);
     EXPECT_THROW(launch(count_threads, {.stream = reinterpret_cast<CUstream_st*>(&count)}, &count), DeviceError);
     EXPECT_EQ(count, 0u);
 }

@@ -27,8 +27,8 @@ struct CUstream_st;
 /// atomics make, so that a missing barrier is reported as a data race whether it changes a result or not. Blocks are ordered one after
 /// another there: races between blocks are not seen.
 ///
-/// Not modelled: clusters, cooperative launches, grid-wide barriers, wgmma, TMA. A thread that spins on memory which another one shall
-/// write hangs, unless it calls __nanosleep.
+/// Not modelled: clusters, cooperative launches of more than one block, grid-wide barriers, wgmma, TMA. A thread that spins on memory which
+/// another one shall write hangs, unless it calls __nanosleep.
 namespace ca3::simt {
 
 inline constexpr unsigned char poison = 0xCB;
@@ -47,6 +47,7 @@ struct Options {
     std::uint64_t memory_bytes = std::uint64_t{4} << 30;  ///< of each device; more is OutOfMemory
     int shared_bytes = 0;                                 ///< that a block may have at most; 0: as the compute capability says
     int devices = 1;                                      ///< alike; a stream serves only while its own device is current
+    int multiprocessors = 2;                              ///< that the device claims; one of 1 takes cooperative launches
 };
 
 /// The options in force. Process-wide, as the device is.

@@ -42,8 +42,9 @@ void validate(Launch const& launch) {
             std::to_string(launch.shared_bytes) + " bytes of dynamic shared memory, more than the " + std::to_string(limit) + " of a block",
             launch);
     }
-    if (launch.cluster > 1 || launch.cooperative) {
-        refuse(cudaErrorNotSupported, "the host executor has neither clusters nor cooperative launches", launch);
+    bool const one_block = launch.grid.x == 1 && launch.grid.y == 1 && launch.grid.z == 1;
+    if (launch.cluster > 1 || (launch.cooperative && !one_block)) {
+        refuse(cudaErrorNotSupported, "the host executor has neither clusters nor cooperative launches of several blocks", launch);
     }
     if (!is_stream(launch.stream))
         refuse(cudaErrorInvalidResourceHandle, "the stream does not exist or is not of the current device", launch);

@@ -195,7 +195,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
                    .totalGlobalMem = options().memory_bytes,
                    .major = options().compute_capability / 10,
                    .minor = options().compute_capability % 10,
-                   .multiProcessorCount = 2,
+                   .multiProcessorCount = options().multiprocessors,
                    .l2CacheSize = 1 << 20};
     return cudaSuccess;
 }
@@ -218,7 +218,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int ind
             *value = 48 * 1024;
             return cudaSuccess;
         case cudaDevAttrMultiProcessorCount:
-            *value = 2;
+            *value = options().multiprocessors;
             return cudaSuccess;
         case cudaDevAttrComputeCapabilityMajor:
             *value = options().compute_capability / 10;
@@ -232,11 +232,18 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int ind
         case cudaDevAttrMaxSharedMemoryPerBlockOptin:
             *value = shared_limits().block;
             return cudaSuccess;
+        case cudaDevAttrCooperativeLaunch:
+            *value = options().multiprocessors == 1;
+            return cudaSuccess;
         case cudaDevAttrMemoryPoolsSupported:
             *value = 1;
             return cudaSuccess;
     }
     return result(cudaErrorInvalidValue);
+}
+
+cudaError_t cudaFuncSetAttribute(void const*, cudaFuncAttribute, int) {
+    return cudaSuccess;
 }
 
 cudaError_t cudaMemGetInfo(std::size_t* free_bytes, std::size_t* total_bytes) {
