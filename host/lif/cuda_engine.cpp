@@ -192,9 +192,8 @@ private:
         spike_threshold_ = uploaded(context_, spike_threshold);
         v_ = zeros<Real>(item_begin_.back());
         rest_ = zeros<std::int32_t>(item_begin_.back());
-        int variables = 0;
-        for (auto const& p : plan_.populations) variables = std::max(variables, variables_of(p.kind));
-        for (int k = 0; k < variables; ++k) s_[k] = zeros<Real>(item_begin_.back());
+        for (auto const& p : plan_.populations) variables_ = std::max(variables_, variables_of(p.kind));
+        for (int k = 0; k < variables_; ++k) s_[k] = zeros<Real>(item_begin_.back());
         ring_ = zeros<DeviceSum<Real>>(ring_begin.back());
     }
 
@@ -227,12 +226,24 @@ private:
         auto const table = cpu::make_ring_synapses(context_, plan_, layout_, delay_slots_);
         wide_ = table.bytes_per_synapse == 8;
         row_base_ = uploaded(context_, table.row_base);
-        row_offset_ = uploaded(context_, table.row_offset);
+        auto const slices = static_cast<std::int64_t>(layout_.slices.size());
+        std::uint32_t longest = 0;
+        for (std::uint32_t const offset : table.row_offset) longest = std::max(longest, offset);
+        bool const short_rows = longest <= 0xFFFF;
+        if (short_rows) {
+            row_offset_16_ = uploaded(context_, std::vector<std::uint16_t>(table.row_offset.begin(), table.row_offset.end()));
+        } else {
+            row_offset_ = uploaded(context_, table.row_offset);
+        }
+        auto const rows = static_cast<std::int64_t>(table.row_base.size()) * slices;
+        row_lanes_ = std::clamp(
+            static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(table.synapses / std::max<std::int64_t>(rows, 1)) / 2 + 1)), 4, 32);
         synapses_ = Buffer<std::byte>(context_, static_cast<std::int64_t>(table.storage.size()));
         if (!table.storage.empty()) synapses_.copy_from_host(table.storage.data());
         times_.synapses = table.synapses;
-        times_.bytes = static_cast<std::int64_t>(table.storage.size() + table.row_base.size() * 8 + table.row_offset.size() * 4) +
-                       ring_.size() * std::int64_t{sizeof(DeviceSum<Real>)} + item_begin_.back() * std::int64_t{sizeof(Real) * 2 + 4};
+        times_.bytes =
+            static_cast<std::int64_t>(table.storage.size() + table.row_base.size() * 8 + table.row_offset.size() * (short_rows ? 2 : 4)) +
+            ring_.size() * std::int64_t{sizeof(DeviceSum<Real>)} + item_begin_.back() * std::int64_t{sizeof(Real) * 2 + 4};
     }
 
     NetworkView<Real> view() const {
@@ -252,6 +263,8 @@ private:
                               .ring = ring_.data(),
                               .row_base = row_base_.data(),
                               .row_offset = row_offset_.data(),
+                              .row_offset_16 = row_offset_16_.size() > 0 ? row_offset_16_.data() : nullptr,
+                              .row_lanes = row_lanes_,
                               .synapses = synapses_.data(),
                               .spike_offset = spike_offset_.data(),
                               .spike_steps = spike_steps_.data(),
@@ -336,6 +349,7 @@ private:
                   .largest_ring = largest_ring_,
                   .largest_items = largest_items_,
                   .items = item_begin_.back(),
+                  .variables = variables_,
                   .board = board_.data()});
         std::int64_t const done = downloaded(steps_done_)[0];
         take_spikes(done, out.spikes);
@@ -379,6 +393,7 @@ private:
     std::int64_t delay_slots_ = 2;
     std::int64_t largest_ring_ = 0, largest_items_ = 0;
     bool simple_ = true;
+    int variables_ = 0;  // of a neuron, at most
     bool wide_ = true;
     std::vector<std::int64_t> item_begin_;
     Buffer<DevicePart> parts_;
@@ -391,6 +406,8 @@ private:
     Buffer<DeviceSum<Real>> ring_;
     Buffer<std::uint64_t> row_base_;
     Buffer<std::uint32_t> row_offset_;
+    Buffer<std::uint16_t> row_offset_16_;
+    std::int32_t row_lanes_ = 32;
     Buffer<std::byte> synapses_;
     Buffer<std::uint32_t> ids_, count_;
     Buffer<std::uint64_t> offset_;

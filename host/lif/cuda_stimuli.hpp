@@ -68,6 +68,7 @@ struct DeviceStimuli {
                                       .count = static_cast<std::int32_t>(table.thresholds.size()),
                                       .first = static_cast<std::int64_t>(all_thresholds.size())});
                 all_thresholds.insert(all_thresholds.end(), table.thresholds.begin(), table.thresholds.end());
+                all_thresholds.resize((all_thresholds.size() + 3) / 4 * 4, poisson_padding);
             }
             which.insert(which.end(), p.table_of.begin(), p.table_of.end());
         }

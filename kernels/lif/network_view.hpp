@@ -43,8 +43,9 @@ struct DevicePoisson {
 struct DeviceTable {
     std::int32_t base;
     std::int32_t count;
-    std::int64_t first;  ///< threshold
+    std::int64_t first;  ///< threshold, a multiple of four; the last are followed by padding up to another
 };
+inline constexpr std::uint32_t poisson_padding = 0xFFFFFFFFu;
 
 struct DeviceCurrent {
     std::int32_t population;
@@ -82,8 +83,10 @@ struct NetworkView {
     std::int32_t* rest;
     DeviceSum<Real>* ring;  ///< [slot][(step + slot) modulo delay_slots]
 
-    std::uint64_t const* row_base;    ///< by source: its first synapse
-    std::uint32_t const* row_offset;  ///< [source * (slices + 1) + slice], from the row's base
+    std::uint64_t const* row_base;       ///< by source: its first synapse
+    std::uint32_t const* row_offset;     ///< [source * (slices + 1) + slice], from the row's base
+    std::uint16_t const* row_offset_16;  ///< the same, where 16 bits suffice; else null
+    std::int32_t row_lanes;              ///< that share a row: a power of two, at most 32
     void const* synapses;
 
     std::int64_t const* spike_offset;  ///< of spike sources: by neuron, and the end
@@ -121,7 +124,7 @@ inline constexpr std::int64_t most_steps = 4096;  ///< of one call of simulate
 
 /// Words of memory for the board on which blocks tell each other of spikes (board.cuh).
 [[nodiscard]] CA3_HOST_DEVICE constexpr std::int64_t board_words(std::int64_t slices, std::int64_t items) {
-    return 2 * ((2 * slices + items + 1) / 2 * 2);
+    return 2 * ((4 * slices + items + 1) / 2 * 2);
 }
 
 /// What the launcher needs to know beside the view.
@@ -130,6 +133,7 @@ struct LaunchHints {
     std::int64_t largest_ring = 0;   ///< sums of the largest slice
     std::int64_t largest_items = 0;  ///< neurons of the largest slice
     std::int64_t items = 0;          ///< neurons of all
+    int variables = 0;               ///< state variables beside the voltage, at most
     unsigned long long* board = nullptr;
 };
 

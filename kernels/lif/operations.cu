@@ -77,7 +77,8 @@ __global__ void __launch_bounds__(threads)
                   std::int64_t first, std::int64_t count, std::int32_t* counts) {
     for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
          i += static_cast<std::int64_t>(gridDim.x) * blockDim.x) {
-        counts[i] = poisson_count(thresholds, table, poisson_uniform(seed, stimulus, step, static_cast<std::uint32_t>(first + i)));
+        std::uint32_t const u = poisson_uniform(seed, stimulus, step, static_cast<std::uint32_t>(first + i));
+        counts[i] = poisson_count(thresholds, table, u & 0xFFFF0000u, [&] { return u & 0xFFFFu; });
     }
 }
 
@@ -115,10 +116,11 @@ template void step(Context const&, StepTask<float> const&);
 template void step(Context const&, StepTask<double> const&);
 
 void poisson(Context const& context, PoissonCounts const& t) {
-    auto const n = static_cast<std::int64_t>(t.table.thresholds.size());
-    Buffer<std::uint32_t> thresholds(context, n);
-    if (n > 0) thresholds.copy_from_host(t.table.thresholds.data());
-    DeviceTable const table{.base = t.table.base, .count = static_cast<std::int32_t>(n), .first = 0};
+    auto padded = t.table.thresholds;
+    padded.resize((padded.size() + 3) / 4 * 4, poisson_padding);
+    Buffer<std::uint32_t> thresholds(context, static_cast<std::int64_t>(padded.size()));
+    if (!padded.empty()) thresholds.copy_from_host(padded.data());
+    DeviceTable const table{.base = t.table.base, .count = static_cast<std::int32_t>(t.table.thresholds.size()), .first = 0};
     auto const count = static_cast<std::int64_t>(t.counts.size());
     launch(context, count_poisson, {.grid = blocks_for(count), .block = dim3(threads)}, thresholds.data(), table, t.seed, t.stimulus,
            t.step, t.first, count, t.counts.data());

@@ -3,8 +3,7 @@
 #include "kernels/lif/step.cuh"
 
 #include <algorithm>
-#include <array>
-#include <limits>
+#include <utility>
 
 /// Many steps in one cooperative launch, whose blocks meet once a step; else one launch a step.
 namespace ca3::lif::cuda {
@@ -14,7 +13,9 @@ namespace {
 /// Blocks of networks with simple neurons are large, to have a thread for every neuron and a warp for every spike; others need the
 /// registers.
 template <bool simple, class Real>
-constexpr int threads_of = simple ? (sizeof(Real) == 4 ? 1024 : 512) : sizeof(Real) == 4 ? 512 : 256;
+constexpr int threads_of = simple              ? (sizeof(Real) == 4 ? 768 : 512)
+                           : sizeof(Real) == 4 ? 512
+                                               : 256;
 
 // ---- one launch a step -----------------------------------------------------------------------------------------------
 
@@ -22,13 +23,26 @@ constexpr int threads_of = simple ? (sizeof(Real) == 4 ? 1024 : 512) : sizeof(Re
 template <bool simple, class Real>
 __global__ void __launch_bounds__(threads_of<simple, Real>, 1)
     step_kernel(NetworkView<Real> net, SpikeList list, std::int64_t first_step, std::int32_t k, std::int32_t last) {
+    constexpr std::uint32_t most_rows = threads_of<simple, Real>;
+    __shared__ Row rows[most_rows];
     auto const number = static_cast<std::int32_t>(blockIdx.x);
     DeviceSum<Real>* const ring = net.ring + net.ring_begin[number];
     std::uint64_t offset = 0;
     if (k > 0) {
         offset = list.offset[k - 1];
         std::uint32_t const count = list.count[k - 1];
-        std::uint64_t const events = deliver_slice(net, number, list.ids + offset, count, first_step + k - 1, ring);
+        std::uint64_t events = 0;
+        for (std::uint32_t done = 0; done < count; done += most_rows) {
+            std::uint32_t const now = min(count - done, most_rows);
+            if (threadIdx.x < now) {
+                Row const row = row_of(net, list.ids[offset + done + threadIdx.x], number);
+                rows[threadIdx.x] = row;
+                events += row.end - row.begin;
+            }
+            __syncthreads();
+            deliver_listed(net, rows, now, first_step + k - 1, ring);
+            __syncthreads();
+        }
         if (events != 0) atomicAdd(list.events, static_cast<unsigned long long>(events));
         offset += count;
     }
@@ -39,122 +53,142 @@ __global__ void __launch_bounds__(threads_of<simple, Real>, 1)
     if (last != 0) return;
     std::int64_t const step = first_step + k;
     Slice const slice = slice_of(net, number);
+    GlobalState<Real> const state{net, slice.first_item};
     stimulate_slice(net, slice, step, ring);
     __syncthreads();
-    update_slice<simple>(net, slice, step, ring, [&](std::uint32_t id) { list.ids[offset + atomicAdd(list.count + k, 1u)] = id; });
+    update_slice<simple>(net, slice, state, step, ring, [&](std::uint32_t id) { list.ids[offset + atomicAdd(list.count + k, 1u)] = id; });
     __syncthreads();
-    sample_slice(net, number, step, first_step);
+    sample_slice(net, number, state, step, first_step);
 }
 
 // ---- one launch for all --------------------------------------------------------------------------------------------
 
-/// Where the parts of a block's shared memory begin, in bytes. Every block has the same.
+constexpr std::int32_t most_rows = 512;  // listed at a time
+
+/// Where the parts of a block's shared memory begin, in bytes: sums and state, if they fit, then lists. Every block has the same.
 struct SharedPlan {
-    std::int32_t ring_in_shared;
-    std::int32_t rows;    ///< after the ring: Row[2 * slices]
+    bool network;         ///< the ring of sums, at the begin, and the state are in shared memory
+    std::int32_t values;  ///< Real[1 + variables][stride]
+    std::int32_t rests;   ///< std::int32_t[stride]
+    std::int32_t stride;  ///< neurons of the largest slice
+    std::int32_t rows;    ///< Row[most_rows]
     std::int32_t counts;  ///< std::uint32_t[slices]
-    std::int32_t ids;     ///< std::uint32_t[items of the largest slice]
-    std::int32_t bytes;
+    std::int32_t starts;  ///< std::uint32_t[slices]
+    std::int32_t ids;     ///< std::uint32_t[stride]
+    std::int64_t bytes;
 };
 
-SharedPlan plan_shared(std::int64_t ring_bytes, std::int32_t slices, std::int64_t items, std::int64_t limit) {
-    auto const at = [&](std::int64_t begin) {
-        std::int64_t const rows = (begin + 15) / 16 * 16, counts = rows + 2 * slices * std::int64_t{sizeof(Row)}, ids = counts + 4 * slices;
-        return std::array<std::int64_t, 4>{rows, counts, ids, ids + 4 * items};
+SharedPlan plan_shared(std::int64_t sum_bytes, std::int64_t real_bytes, std::int32_t slices, LaunchHints const& hints, std::int64_t limit) {
+    auto const stride = static_cast<std::int32_t>(hints.largest_items);
+    auto const make = [&](bool network) {
+        std::int64_t end = 0;
+        auto const part = [&](std::int64_t bytes) { return static_cast<std::int32_t>(std::exchange(end, (end + bytes + 15) / 16 * 16)); };
+        if (network) part(hints.largest_ring * sum_bytes);
+        SharedPlan plan{.network = network,
+                        .values = part(network ? (1 + hints.variables) * stride * real_bytes : 0),
+                        .rests = part(network ? stride * 4 : 0),
+                        .stride = stride,
+                        .rows = part(most_rows * std::int64_t{sizeof(Row)}),
+                        .counts = part(slices * 4),
+                        .starts = part(slices * 4),
+                        .ids = part(stride * 4),
+                        .bytes = 0};
+        plan.bytes = end;
+        return plan;
     };
-    bool const ring = at(ring_bytes)[3] <= limit;
-    auto const places = at(ring ? ring_bytes : 0);
-    return {.ring_in_shared = ring,
-            .rows = static_cast<std::int32_t>(places[0]),
-            .counts = static_cast<std::int32_t>(places[1]),
-            .ids = static_cast<std::int32_t>(places[2]),
-            .bytes = static_cast<std::int32_t>(std::min<std::int64_t>(places[3], std::numeric_limits<std::int32_t>::max()))};
+    bool const possible = hints.largest_ring <= limit && hints.largest_items <= limit;
+    if (SharedPlan const plan = make(true); possible && plan.bytes <= limit) return plan;
+    return make(false);
 }
 
 /// What a block counts of the spikes of a step.
 struct StepCounters {
-    unsigned rows;    ///< to deliver
-    unsigned all;     ///< spikes of all blocks
-    unsigned before;  ///< spikes of the blocks before this one
-    unsigned many;    ///< a block has more than two
+    unsigned all;     ///< of all blocks
+    unsigned before;  ///< of the blocks before this one
+    unsigned many;    ///< a block has more than `firsts`
 };
 
-/// The words of a block's first two spikes, of which the first is there without a spike, and of the others.
+constexpr unsigned firsts = 4;
+
+/// The words of a block's first spikes, of which two are there without a spike, and of the others.
 struct Side {
-    unsigned long long* first;   ///< [slice][2]
+    unsigned long long* first;   ///< [slice][firsts]
     unsigned long long* others;  ///< [item]
 };
 
 template <class Real>
 __device__ Side side_of(NetworkView<Real> const& net, unsigned long long* board, std::int32_t k) {
     unsigned long long* const begin = board + (k & 1) * (board_words(net.slices, net.item_begin[net.slices]) / 2);
-    return {begin, begin + 2 * net.slices};
+    return {begin, begin + firsts * net.slices};
 }
 
-/// Tells all blocks of this block's spikes.
+template <class Real>
+__device__ unsigned long long* word_of(NetworkView<Real> const& net, Side const& side, std::int32_t slice, unsigned spike) {
+    return spike < firsts ? side.first + firsts * slice + spike : side.others + net.item_begin[slice] + spike;
+}
+
+/// Tells all blocks of this block's spikes; an even number of words.
 template <class Real>
 __device__ void post_spikes(NetworkView<Real> const& net, std::int32_t slice, Side const& side, std::uint32_t const* ids, unsigned count,
                             unsigned mark) {
-    for (unsigned p = threadIdx.x; p < max(count, 2u); p += blockDim.x) {
-        unsigned long long* const word = p < 2 ? side.first + 2 * slice + p : side.others + net.item_begin[slice] + p;
-        post_word(word, posted({p < count ? ids[p] : 0u, count}, mark));
-    }
+    unsigned const words = count <= 2 ? 2 : max(count, firsts);
+    for (unsigned p = threadIdx.x; p < words; p += blockDim.x)
+        post_word(word_of(net, side, slice, p), posted({p < count ? ids[p] : 0u, count}, mark));
 }
 
-/// Waits for the first words of all blocks, and puts the rows of their spikes into the list. The threads at the end of the block do it:
-/// those at its begin have more to do with neurons.
+__device__ inline void wait_for_two(unsigned long long const* from, unsigned mark, unsigned long long (&words)[2]) {
+    do {
+        read_words(from, words);
+    } while (!bears(words[0], mark) || !bears(words[1], mark));
+}
+
+/// Waits for the first words of all blocks, and puts the rows of their spikes into the list, as far as it reaches. The threads at the end
+/// of the block do it: those at its begin have more to do with neurons. @return synapses listed
 template <class Real>
-__device__ void collect_spikes(NetworkView<Real> const& net, std::int32_t slice, Side const& side, unsigned mark, Row* rows,
-                               std::uint32_t* counts, StepCounters& counters) {
+__device__ std::uint64_t collect_spikes(NetworkView<Real> const& net, std::int32_t slice, Side const& side, unsigned mark, Row* rows,
+                                        std::uint32_t* counts, std::uint32_t* starts, StepCounters& counters) {
+    std::uint64_t listed = 0;
     for (auto other = static_cast<std::int32_t>(blockDim.x - 1 - threadIdx.x); other < net.slices;
          other += static_cast<std::int32_t>(blockDim.x)) {
         unsigned long long words[2];
-        do {
-            read_words(side.first + 2 * other, words);
-        } while (!bears(words[0], mark) || !bears(words[1], mark));
-        Notice const notice = notice_of(words[0]);
-        counts[other] = notice.count;
-        if (notice.count == 0) continue;
-        atomicAdd(&counters.all, notice.count);
-        if (other < slice) atomicAdd(&counters.before, notice.count);
-        if (notice.count > 2) counters.many = 1;
-        unsigned const listed = min(notice.count, 2u), at = atomicAdd(&counters.rows, listed);
-        for (unsigned p = 0; p < listed; ++p) rows[at + p] = row_of(net, notice_of(words[p]).id, slice);
-    }
-}
-
-/// Delivers the spikes of blocks that have more than two, from their third. A warp takes a few at a time.
-template <class Real>
-__device__ std::uint64_t deliver_others(NetworkView<Real> const& net, std::int32_t slice, Side const& side, unsigned mark,
-                                        std::uint32_t const* counts, std::int64_t step, DeviceSum<Real>* ring) {
-    constexpr unsigned at_once = 8;
-    auto const slices = static_cast<unsigned>(net.slices);
-    unsigned const warp = threadIdx.x / 32, warps = blockDim.x / 32, lane = threadIdx.x % 32;
-    unsigned const group = max(warps / slices, 1u);  // warps that share a block's spikes
-    std::uint64_t events = 0;
-    for (unsigned other = warp / group; other < slices; other += warps / group) {
-        unsigned const count = counts[other];
-        unsigned long long const* const words = side.others + net.item_begin[other];
-        for (unsigned p = 2 + warp % group * at_once; p < count; p += group * at_once) {
-            Row row{0, 0};
-            if (lane < at_once && p + lane < count) {
-                unsigned long long word;
-                do {
-                    word = read_word(words + p + lane);
-                } while (!bears(word, mark));
-                row = row_of(net, notice_of(word).id, slice);
-                events += row.end - row.begin;
-            }
-            __syncwarp();
-            unsigned const n = min(count - p, at_once);
-            for (unsigned i = 0; i < n; ++i) {
-                Row const mine{__shfl_sync(0xFFFFFFFFu, row.begin, static_cast<int>(i)),
-                               __shfl_sync(0xFFFFFFFFu, row.end, static_cast<int>(i))};
-                deliver_row(net, mine, step, ring);
-            }
+        wait_for_two(side.first + firsts * other, mark, words);
+        unsigned const count = notice_of(words[0]).count;
+        counts[other] = count;
+        if (count == 0) continue;
+        unsigned const start = atomicAdd(&counters.all, count);
+        starts[other] = start;
+        if (other < slice) atomicAdd(&counters.before, count);
+        if (count > firsts) counters.many = 1;
+        for (unsigned p = 0; p < min(count, firsts) && start + p < most_rows; ++p) {
+            if (p == 2) wait_for_two(side.first + firsts * other + 2, mark, words);
+            Row const row = row_of(net, notice_of((p & 1) == 0 ? words[0] : words[1]).id, slice);
+            rows[start + p] = row;
+            listed += row.end - row.begin;
         }
     }
-    return events;
+    return listed;
+}
+
+/// Lists the rows number `begin` ... of the step that are not yet there. @return synapses listed
+template <class Real>
+__device__ std::uint64_t list_rows(NetworkView<Real> const& net, std::int32_t slice, Side const& side, unsigned mark, Row* rows,
+                                   std::uint32_t const* counts, std::uint32_t const* starts, unsigned begin) {
+    std::uint64_t listed = 0;
+    for (auto other = static_cast<std::int32_t>(threadIdx.x / 32); other < net.slices;
+         other += static_cast<std::int32_t>(blockDim.x / 32)) {
+        for (unsigned p = (begin == 0 ? firsts : 0) + threadIdx.x % 32; p < counts[other]; p += 32) {
+            unsigned const place = starts[other] + p - begin;  // wraps where it lies before
+            if (place >= most_rows) continue;
+            unsigned long long word;
+            do {
+                word = read_word(word_of(net, side, other, p));
+            } while (!bears(word, mark));
+            Row const row = row_of(net, notice_of(word).id, slice);
+            rows[place] = row;
+            listed += row.end - row.begin;
+        }
+    }
+    return listed;
 }
 
 /// Cycles of one multiprocessor in the parts of a step; one thread counts those of every eighth step.
@@ -173,31 +207,77 @@ struct PhaseClock {
     }
 };
 
-/// All steps. The ring of sums is copied into shared memory where it fits, and back at the end.
-template <bool simple, class Real>
+/// A block's own memory.
+template <bool in_shared, class Real>
+struct BlockMemory;
+
+template <class Real>
+struct BlockMemory<true, Real> {
+    DeviceSum<Real>* ring;
+    SharedState<Real> state;
+
+    __device__ BlockMemory(NetworkView<Real> const&, Slice const&, std::int32_t, SharedPlan const& plan) {
+        auto* const shared = dynamic_shared<unsigned char>();
+        ring = reinterpret_cast<DeviceSum<Real>*>(shared);
+        state = {reinterpret_cast<Real*>(shared + plan.values), reinterpret_cast<std::int32_t*>(shared + plan.rests), plan.stride};
+    }
+    __device__ void load(NetworkView<Real> const& net, Slice const& slice, std::int32_t number, int variables) const {
+        DeviceSum<Real> const* const global_ring = net.ring + net.ring_begin[number];
+        std::int64_t const sums = net.ring_begin[number + 1] - net.ring_begin[number];
+        for (std::int64_t i = threadIdx.x; i < sums; i += blockDim.x) ring[i] = global_ring[i];
+        GlobalState<Real> const global{net, slice.first_item};
+        for (auto i = static_cast<std::int32_t>(threadIdx.x); i < slice.items; i += static_cast<std::int32_t>(blockDim.x)) {
+            state.v(i) = global.v(i);
+            for (int k = 0; k < variables; ++k) state.s(k, i) = global.s(k, i);
+            state.rest(i) = global.rest(i);
+        }
+    }
+    __device__ void store(NetworkView<Real> const& net, Slice const& slice, std::int32_t number, int variables) const {
+        DeviceSum<Real>* const global_ring = net.ring + net.ring_begin[number];
+        std::int64_t const sums = net.ring_begin[number + 1] - net.ring_begin[number];
+        for (std::int64_t i = threadIdx.x; i < sums; i += blockDim.x) global_ring[i] = ring[i];
+        GlobalState<Real> const global{net, slice.first_item};
+        for (auto i = static_cast<std::int32_t>(threadIdx.x); i < slice.items; i += static_cast<std::int32_t>(blockDim.x)) {
+            global.v(i) = state.v(i);
+            for (int k = 0; k < variables; ++k) global.s(k, i) = state.s(k, i);
+            global.rest(i) = state.rest(i);
+        }
+    }
+};
+
+template <class Real>
+struct BlockMemory<false, Real> {
+    DeviceSum<Real>* ring;
+    GlobalState<Real> state;
+
+    __device__ BlockMemory(NetworkView<Real> const& net, Slice const& slice, std::int32_t number, SharedPlan const&)
+        : ring(net.ring + net.ring_begin[number]), state{net, slice.first_item} {}
+    __device__ void load(NetworkView<Real> const&, Slice const&, std::int32_t, int) const {}
+    __device__ void store(NetworkView<Real> const&, Slice const&, std::int32_t, int) const {}
+};
+
+/// All steps. @tparam in_shared the ring of sums and the state are copied into shared memory, and back at the end
+template <bool simple, bool in_shared, class Real>
 __global__ void __launch_bounds__(threads_of<simple, Real>, 1)
-    persistent_kernel(NetworkView<Real> net, SpikeList list, std::int64_t first_step, std::int32_t steps, SharedPlan plan,
+    persistent_kernel(NetworkView<Real> net, SpikeList list, std::int64_t first_step, std::int32_t steps, SharedPlan plan, int variables,
                       unsigned long long* board) {
     __shared__ StepCounters counters;
     __shared__ unsigned spikes_here;
     auto const number = static_cast<std::int32_t>(blockIdx.x);
+    Slice const slice = slice_of(net, number);
+    BlockMemory<in_shared, Real> const memory(net, slice, number, plan);
     auto* const shared = dynamic_shared<unsigned char>();
     auto* const rows = reinterpret_cast<Row*>(shared + plan.rows);
     auto* const counts = reinterpret_cast<std::uint32_t*>(shared + plan.counts);
+    auto* const starts = reinterpret_cast<std::uint32_t*>(shared + plan.starts);
     auto* const ids = reinterpret_cast<std::uint32_t*>(shared + plan.ids);
-    DeviceSum<Real>* const global_ring = net.ring + net.ring_begin[number];
-    std::int64_t const ring_size = net.ring_begin[number + 1] - net.ring_begin[number];
-    DeviceSum<Real>* const ring = plan.ring_in_shared != 0 ? reinterpret_cast<DeviceSum<Real>*>(shared) : global_ring;
-    if (plan.ring_in_shared != 0) {
-        for (std::int64_t i = threadIdx.x; i < ring_size; i += blockDim.x) ring[i] = global_ring[i];
-    }
-    Slice const slice = slice_of(net, number);
+    memory.load(net, slice, number, variables);
     if (threadIdx.x == 0) {
         counters = {};
         spikes_here = 0;
     }
     __syncthreads();
-    stimulate_slice(net, slice, first_step, ring);
+    stimulate_slice(net, slice, first_step, memory.ring);
     __syncthreads();
 
     std::uint64_t offset = 0, events = 0;
@@ -210,28 +290,31 @@ __global__ void __launch_bounds__(threads_of<simple, Real>, 1)
         Side const side = side_of(net, board, k);
 
         clock.begin(k);
-        update_slice<simple>(net, slice, step, ring, [&](std::uint32_t id) { ids[atomicAdd(&spikes_here, 1u)] = id; });
+        update_slice<simple>(net, slice, memory.state, step, memory.ring, [&](std::uint32_t id) { ids[atomicAdd(&spikes_here, 1u)] = id; });
         __syncthreads();
         unsigned const spikes = spikes_here;
         post_spikes(net, number, side, ids, spikes, mark);
-        sample_slice(net, number, step, first_step);
+        sample_slice(net, number, memory.state, step, first_step);
         clock.end(k, update_phase);
-        if (go_on) stimulate_slice(net, slice, step + 1, ring);  // while the words travel
+        if (go_on) stimulate_slice(net, slice, step + 1, memory.ring);  // while the words travel
         clock.end(k, stimulus_phase);
-        collect_spikes(net, number, side, mark, rows, counts, counters);
+        events += collect_spikes(net, number, side, mark, rows, counts, starts, counters);
         __syncthreads();
         clock.end(k, exchange_phase);
 
-        unsigned const listed = counters.rows;
-        for (unsigned r = threadIdx.x / 32; r < listed; r += blockDim.x / 32) {
-            deliver_row(net, rows[r], step, ring);
-            if (threadIdx.x % 32 == 0) events += rows[r].end - rows[r].begin;
+        unsigned const all = counters.all;
+        for (unsigned done = 0; done < all; done += most_rows) {
+            if (done > 0) __syncthreads();
+            if (done > 0 || counters.many != 0) {
+                events += list_rows(net, number, side, mark, rows, counts, starts, done);
+                __syncthreads();
+            }
+            deliver_listed(net, rows, min(all - done, static_cast<unsigned>(most_rows)), step, memory.ring);
         }
-        if (counters.many != 0) events += deliver_others(net, number, side, mark, counts, step, ring);
         std::uint64_t const mine = offset + counters.before;
         for (unsigned p = threadIdx.x; p < spikes; p += blockDim.x) list.ids[mine + p] = ids[p];
         if (blockIdx.x == 0 && threadIdx.x == 0) list.offset[k] = offset;
-        offset += counters.all;
+        offset += all;
         if (threadIdx.x == 0) spikes_here = 0;
         __syncthreads();
         if (threadIdx.x == 0) counters = {};  // not before everybody has read them; written again after the next barrier
@@ -245,9 +328,7 @@ __global__ void __launch_bounds__(threads_of<simple, Real>, 1)
         }
     }
     if (events != 0) atomicAdd(list.events, static_cast<unsigned long long>(events));
-    if (plan.ring_in_shared != 0) {
-        for (std::int64_t i = threadIdx.x; i < ring_size; i += blockDim.x) global_ring[i] = ring[i];
-    }
+    memory.store(net, slice, number, variables);
 }
 
 template <bool simple, class Real>
@@ -259,12 +340,13 @@ bool simulate_persistent(Context const& context, NetworkView<Real> const& net, S
     int cooperative = 0;
     check(cudaDeviceGetAttribute(&cooperative, cudaDevAttrCooperativeLaunch, context.device()), "cudaDeviceGetAttribute");
     std::int64_t const most_shared = limits.shared_bytes_per_block - 1024;
-    SharedPlan const plan =
-        plan_shared(hints.largest_ring * std::int64_t{sizeof(DeviceSum<Real>)}, net.slices, hints.largest_items, most_shared);
-    if (cooperative == 0 || plan.bytes > most_shared || hints.largest_items > 65535) return false;
-    auto const kernel = persistent_kernel<simple, Real>;
+    if (cooperative == 0 || hints.largest_items > 65535) return false;
+    SharedPlan const plan = plan_shared(sizeof(DeviceSum<Real>), sizeof(Real), net.slices, hints, most_shared);
+    if (plan.bytes > most_shared) return false;
+    auto const kernel = plan.network ? persistent_kernel<simple, true, Real> : persistent_kernel<simple, false, Real>;
     auto const shared_bytes = static_cast<std::size_t>(plan.bytes);
-    check(cudaFuncSetAttribute(reinterpret_cast<void const*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize, plan.bytes),
+    check(cudaFuncSetAttribute(reinterpret_cast<void const*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               static_cast<int>(plan.bytes)),
           "cudaFuncSetAttribute(MaxDynamicSharedMemorySize)");
     int blocks = 0;
     check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, threads_of<simple, Real>, shared_bytes),
@@ -277,7 +359,7 @@ bool simulate_persistent(Context const& context, NetworkView<Real> const& net, S
             .block = dim3(threads_of<simple, Real>),
             .shared_bytes = shared_bytes,
             .cooperative = true},
-           net, list, first_step, steps, plan, hints.board);
+           net, list, first_step, steps, plan, hints.variables, hints.board);
     return true;
 }
 
@@ -307,9 +389,19 @@ __global__ void __launch_bounds__(256)
     for (std::int64_t k = threadIdx.x / 32; k < count; k += blockDim.x / 32) {
         Row const row = row_of(net, ids[k], slice);
         for (std::uint64_t j = row.begin + threadIdx.x % 32; j < row.end; j += 32) {
-            Arrival const arrival = arrival_of(net, j);
-            std::uint32_t const delay = (arrival.index - arrival.index / slots) & (slots - 1);
-            if (step + delay > done) add_arrival(net, arrival, static_cast<std::uint32_t>(step), ring);
+            std::uint32_t index;
+            std::int32_t weight;
+            if (net.wide != 0) {
+                uint2 const synapse = static_cast<uint2 const*>(net.synapses)[j];
+                index = synapse.x;
+                weight = static_cast<std::int32_t>(synapse.y);
+            } else {
+                std::uint32_t const synapse = static_cast<std::uint32_t const*>(net.synapses)[j];
+                index = synapse & 0xFFFFu;
+                weight = static_cast<std::int16_t>(synapse >> 16);
+            }
+            std::uint32_t const delay = (index - index / slots) & (slots - 1);
+            if (step + delay > done) add_arrival(net, index, weight, static_cast<std::uint32_t>(step), ring);
         }
     }
 }

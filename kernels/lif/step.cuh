@@ -17,23 +17,31 @@ __device__ DeviceSum<Real>& ring_sum(NetworkView<Real> const& net, DeviceSum<Rea
     return ring[slot * slots + ((step + slot) & (slots - 1))];
 }
 
-/// The number of a Poisson table for the uniform number u (PoissonTable::count).
-__device__ inline std::int32_t poisson_count(std::uint32_t const* thresholds, DeviceTable const& table, std::uint32_t u) {
+/// The number of a Poisson table for a uniform number whose upper half is that of `upper`; asks for the lower half where it matters.
+template <class Lower>
+__device__ std::int32_t poisson_count(std::uint32_t const* thresholds, DeviceTable const& table, std::uint32_t upper, Lower const& lower) {
     std::uint32_t const* const first = thresholds + table.first;
-    std::int32_t low = 0, high = table.count;
-    if (high > 16) {
-        while (low < high) {
-            std::int32_t const middle = (low + high) / 2;
-            if (u >= first[middle]) {
-                low = middle + 1;
+    std::int32_t n = 0;  // thresholds that `upper` reaches
+    if (table.count > 32) {
+        for (std::int32_t high = table.count; n < high;) {
+            std::int32_t const middle = (n + high) / 2;
+            if (upper >= first[middle]) {
+                n = middle + 1;
             } else {
                 high = middle;
             }
         }
     } else {
-        while (low < high && u >= first[low]) ++low;
+        for (std::int32_t reached = 4; reached == 4 && n < table.count; n += reached) {  // no upper half reaches the padding
+            uint4 const t = *reinterpret_cast<uint4 const*>(first + n);
+            reached = (upper >= t.x) + (upper >= t.y) + (upper >= t.z) + (upper >= t.w);
+        }
     }
-    return table.base + low;
+    if (n < table.count && (upper | 0xFFFFu) >= first[n]) {
+        std::uint32_t const u = upper | lower();
+        while (n < table.count && u >= first[n]) ++n;
+    }
+    return table.base + n;
 }
 
 __device__ inline std::uint32_t half_word(random::Block const& block, std::int64_t neuron) {
@@ -56,12 +64,9 @@ __device__ void add_poisson(NetworkView<Real> const& net, DevicePart const& part
         auto const time = static_cast<std::uint32_t>(step);
         std::uint32_t const upper =
             half_word(random::draw_block(net.seed, random::Purpose::poisson, stimulus.stimulus, time, block), neuron) << 16;
-        std::int32_t count = poisson_count(net.thresholds, table, upper);
-        if (poisson_count(net.thresholds, table, upper | 0xFFFFu) != count) {
-            std::uint32_t const lower =
-                half_word(random::draw_block(net.seed, random::Purpose::poisson_low, stimulus.stimulus, time, block), neuron);
-            count = poisson_count(net.thresholds, table, upper | lower);
-        }
+        std::int32_t const count = poisson_count(net.thresholds, table, upper, [&] {
+            return half_word(random::draw_block(net.seed, random::Purpose::poisson_low, stimulus.stimulus, time, block), neuron);
+        });
         auto const units = static_cast<DeviceSum<Real>>(static_cast<long long>(count) * stimulus.weight);
         bool const second = channels_of(part.kind) == 2 && stimulus.weight < 0;
         in[0] += second ? 0 : units;
@@ -113,11 +118,31 @@ __device__ inline double as_real(unsigned long long sum, double) {
     return static_cast<double>(static_cast<long long>(sum));
 }
 
+/// Where the state of a slice's neurons lies, by the number of a neuron in the slice.
+template <class Real>
+struct GlobalState {
+    NetworkView<Real> const& net;
+    std::int64_t first;
+    __device__ Real& v(std::int32_t item) const { return net.v[first + item]; }
+    __device__ Real& s(int variable, std::int32_t item) const { return net.s[variable][first + item]; }
+    __device__ std::int32_t& rest(std::int32_t item) const { return net.rest[first + item]; }
+};
+template <class Real>
+struct SharedState {
+    Real* values;  ///< [1 + variables][stride]
+    std::int32_t* rests;
+    std::int32_t stride;
+    __device__ Real& v(std::int32_t item) const { return values[item]; }
+    __device__ Real& s(int variable, std::int32_t item) const { return values[(1 + variable) * stride + item]; }
+    __device__ std::int32_t& rest(std::int32_t item) const { return rests[item]; }
+};
+
 /// Advances one neuron. @return whether it spikes
-template <Kind kind, class Real>
-__device__ bool advance_item(NetworkView<Real> const& net, DevicePart const& part, std::int64_t local, std::int64_t state,
-                             std::int64_t step, DeviceSum<Real>* ring) {
+template <Kind kind, class Real, class State>
+__device__ bool advance_item(NetworkView<Real> const& net, DevicePart const& part, std::int32_t item, State const& state, std::int64_t step,
+                             DeviceSum<Real>* ring) {
     constexpr int variables = variables_of(kind), channels = channels_of(kind);
+    std::int32_t const local = item - part.item;
     Real in[2] = {};
 #pragma unroll
     for (int k = 0; k < channels; ++k) {
@@ -125,17 +150,17 @@ __device__ bool advance_item(NetworkView<Real> const& net, DevicePart const& par
         in[k] = as_real(sum, Real(0));
         sum = 0;
     }
-    Real v = net.v[state];
+    Real v = state.v(item);
     Real s[most_variables] = {};
 #pragma unroll
-    for (int k = 0; k < variables; ++k) s[k] = net.s[k][state];
-    std::int32_t rest = net.rest[state];
+    for (int k = 0; k < variables; ++k) s[k] = state.s(k, item);
+    std::int32_t rest = state.rest(item);
     Real const ext = external_current(net, part, part.first + local, step);
     bool const spike = advance<kind>(net.coefficients[part.coefficients + (part.shared != 0 ? 0 : local)], v, s, rest, ext, in);
-    net.v[state] = v;
+    state.v(item) = v;
 #pragma unroll
-    for (int k = 0; k < variables; ++k) net.s[k][state] = s[k];
-    net.rest[state] = rest;
+    for (int k = 0; k < variables; ++k) state.s(k, item) = s[k];
+    state.rest(item) = rest;
     return spike;
 }
 
@@ -179,37 +204,37 @@ __device__ void stimulate_slice(NetworkView<Real> const& net, Slice const& slice
 
 /// All neurons of a slice; tells of each that spikes. @tparam simple only delta and exponential synapses and sources, which need few
 /// registers
-template <bool simple, class Real, class Tell>
-__device__ void update_slice(NetworkView<Real> const& net, Slice const& slice, std::int64_t step, DeviceSum<Real>* ring, Tell const& tell) {
+template <bool simple, class Real, class State, class Tell>
+__device__ void update_slice(NetworkView<Real> const& net, Slice const& slice, State const& state, std::int64_t step, DeviceSum<Real>* ring,
+                             Tell const& tell) {
     std::int32_t p = slice.part;
     for (auto item = static_cast<std::int32_t>(threadIdx.x); item < slice.items; item += static_cast<std::int32_t>(blockDim.x)) {
         if (slice.items > static_cast<std::int32_t>(blockDim.x)) p = part_of(net, slice, p, item);
         DevicePart const& part = net.parts[p];
-        std::int64_t const local = item - part.item, state = slice.first_item + item;
         bool spike = false;
         switch (part.kind) {
             case Kind::delta:
-                spike = advance_item<Kind::delta>(net, part, local, state, step, ring);
+                spike = advance_item<Kind::delta>(net, part, item, state, step, ring);
                 break;
             case Kind::exponential_one:
-                spike = advance_item<Kind::exponential_one>(net, part, local, state, step, ring);
+                spike = advance_item<Kind::exponential_one>(net, part, item, state, step, ring);
                 break;
             case Kind::exponential:
-                spike = advance_item<Kind::exponential>(net, part, local, state, step, ring);
+                spike = advance_item<Kind::exponential>(net, part, item, state, step, ring);
                 break;
             case Kind::spike_source:
             case Kind::poisson_source:
-                spike = source_spikes(net, part, local, step);
+                spike = source_spikes(net, part, item - part.item, step);
                 break;
             default:
                 if constexpr (!simple) {
-                    if (part.kind == Kind::alpha) spike = advance_item<Kind::alpha>(net, part, local, state, step, ring);
-                    if (part.kind == Kind::alpha_one) spike = advance_item<Kind::alpha_one>(net, part, local, state, step, ring);
-                    if (part.kind == Kind::conductance) spike = advance_item<Kind::conductance>(net, part, local, state, step, ring);
-                    if (part.kind == Kind::hodgkin_huxley) spike = advance_item<Kind::hodgkin_huxley>(net, part, local, state, step, ring);
+                    if (part.kind == Kind::alpha) spike = advance_item<Kind::alpha>(net, part, item, state, step, ring);
+                    if (part.kind == Kind::alpha_one) spike = advance_item<Kind::alpha_one>(net, part, item, state, step, ring);
+                    if (part.kind == Kind::conductance) spike = advance_item<Kind::conductance>(net, part, item, state, step, ring);
+                    if (part.kind == Kind::hodgkin_huxley) spike = advance_item<Kind::hodgkin_huxley>(net, part, item, state, step, ring);
                 }
         }
-        if (spike) tell(part.first_id + static_cast<std::uint32_t>(local));
+        if (spike) tell(part.first_id + static_cast<std::uint32_t>(item - part.item));
     }
 }
 
@@ -220,71 +245,71 @@ struct Row {
 
 template <class Real>
 __device__ Row row_of(NetworkView<Real> const& net, std::uint32_t source, std::int32_t slice) {
-    std::uint32_t const* const offset = net.row_offset + static_cast<std::int64_t>(source) * (net.slices + 1) + slice;
+    std::int64_t const at = static_cast<std::int64_t>(source) * (net.slices + 1) + slice;
     std::uint64_t const base = __ldg(net.row_base + source);
-    return {base + __ldg(offset), base + __ldg(offset + 1)};
-}
-
-/// A synapse, read.
-struct Arrival {
-    std::uint32_t index;
-    std::int32_t weight;
-};
-
-template <class Real>
-__device__ Arrival arrival_of(NetworkView<Real> const& net, std::uint64_t synapse) {
-    if (net.wide != 0) {
-        uint2 const both = __ldg(static_cast<uint2 const*>(net.synapses) + synapse);
-        return {both.x, static_cast<std::int32_t>(both.y)};
-    }
-    std::uint32_t const both = __ldg(static_cast<std::uint32_t const*>(net.synapses) + synapse);
-    return {both & 0xFFFFu, static_cast<std::int16_t>(both >> 16)};
+    if (net.row_offset_16 != nullptr) return {base + __ldg(net.row_offset_16 + at), base + __ldg(net.row_offset_16 + at + 1)};
+    return {base + __ldg(net.row_offset + at), base + __ldg(net.row_offset + at + 1)};
 }
 
 template <class Real>
-__device__ void add_arrival(NetworkView<Real> const& net, Arrival const& arrival, std::uint32_t now, DeviceSum<Real>* ring) {
+__device__ void add_arrival(NetworkView<Real> const& net, std::uint32_t index, std::int32_t weight, std::uint32_t now,
+                            DeviceSum<Real>* ring) {
     std::uint32_t const mask = static_cast<std::uint32_t>(net.delay_slots) - 1;
-    atomicAdd(ring + ((arrival.index & ~mask) | ((arrival.index + now) & mask)),
-              static_cast<DeviceSum<Real>>(static_cast<long long>(arrival.weight)));
+    atomicAdd(ring + ((index & ~mask) | ((index + now) & mask)), static_cast<DeviceSum<Real>>(static_cast<long long>(weight)));
+}
+template <class Real>
+__device__ void add_arrival(NetworkView<Real> const& net, std::uint32_t synapse, std::uint32_t now, DeviceSum<Real>* ring) {
+    add_arrival(net, synapse & 0xFFFFu, static_cast<std::int16_t>(synapse >> 16), now, ring);
+}
+template <class Real>
+__device__ void add_arrival(NetworkView<Real> const& net, uint2 const& synapse, std::uint32_t now, DeviceSum<Real>* ring) {
+    add_arrival(net, synapse.x, static_cast<std::int32_t>(synapse.y), now, ring);
 }
 
-/// One row, by a warp, for a spike at the end of `step`; two synapses in flight for each lane.
-template <class Real>
-__device__ void deliver_row(NetworkView<Real> const& net, Row const& row, std::int64_t step, DeviceSum<Real>* ring) {
-    auto const now = static_cast<std::uint32_t>(step);
-    for (std::uint64_t j = row.begin + threadIdx.x % 32; j < row.end; j += 64) {
-        bool const second = j + 32 < row.end;
-        Arrival const a = arrival_of(net, j), b = arrival_of(net, second ? j + 32 : j);
-        add_arrival(net, a, now, ring);
-        if (second) add_arrival(net, b, now, ring);
+/// A row's synapses for a spike at step `now`, by some lanes that each have up to four on their way.
+template <class Synapse, class Real>
+__device__ void deliver_row_of(NetworkView<Real> const& net, Row const& row, std::uint32_t lane, std::uint32_t lanes, std::uint32_t now,
+                               DeviceSum<Real>* ring) {
+    Synapse const* const synapses = static_cast<Synapse const*>(net.synapses) + row.begin;
+    auto const length = static_cast<std::uint32_t>(row.end - row.begin);
+    for (std::uint32_t j = lane; j < length; j += 4 * lanes) {
+        Synapse synapse[4];
+#pragma unroll
+        for (std::uint32_t i = 0; i < 4; ++i) {
+            if (j + i * lanes < length) synapse[i] = __ldcs(synapses + j + i * lanes);
+        }
+#pragma unroll
+        for (std::uint32_t i = 0; i < 4; ++i) {
+            if (j + i * lanes < length) add_arrival(net, synapse[i], now, ring);
+        }
     }
 }
 
-/// The synapses of some sources onto a slice: a warp for each row. @return their number, counted by first lanes
+/// Rows of synapses, each by net.row_lanes lanes.
 template <class Real>
-__device__ std::uint64_t deliver_slice(NetworkView<Real> const& net, std::int32_t slice, std::uint32_t const* ids, std::int64_t count,
-                                       std::int64_t step, DeviceSum<Real>* ring) {
-    std::uint32_t const warps = blockDim.x / 32;
-    std::uint64_t events = 0;
-    for (std::int64_t k = threadIdx.x / 32; k < count; k += warps) {
-        Row const row = row_of(net, ids[k], slice);
-        deliver_row(net, row, step, ring);
-        if (threadIdx.x % 32 == 0) events += row.end - row.begin;
+__device__ void deliver_listed(NetworkView<Real> const& net, Row const* rows, std::uint32_t count, std::int64_t step,
+                               DeviceSum<Real>* ring) {
+    auto const lanes = static_cast<std::uint32_t>(net.row_lanes), lane = threadIdx.x & (lanes - 1), now = static_cast<std::uint32_t>(step);
+    for (std::uint32_t r = threadIdx.x / lanes; r < count; r += blockDim.x / lanes) {
+        if (net.wide != 0) {
+            deliver_row_of<uint2>(net, rows[r], lane, lanes, now, ring);
+        } else {
+            deliver_row_of<std::uint32_t>(net, rows[r], lane, lanes, now, ring);
+        }
     }
-    return events;
 }
 
 /// Samples of the neurons of a slice that are due at the end of `step`.
-template <class Real>
-__device__ void sample_slice(NetworkView<Real> const& net, std::int32_t slice, std::int64_t step, std::int64_t first_step) {
+template <class Real, class State>
+__device__ void sample_slice(NetworkView<Real> const& net, std::int32_t slice, State const& state, std::int64_t step,
+                             std::int64_t first_step) {
     if (net.sample_begin == nullptr) return;
     for (std::int64_t k = net.sample_begin[slice] + threadIdx.x; k < net.sample_begin[slice + 1]; k += blockDim.x) {
         DeviceSample const sample = net.samples[k];
         if ((step + 1) % sample.interval != 0) continue;
-        std::int64_t const state = net.item_begin[slice] + sample.item;
         double value = 0.0;
-        if (sample.variable == -1) value = net.v[state];
-        if (sample.variable >= 0) value = net.s[sample.variable][state];
+        if (sample.variable == -1) value = state.v(sample.item);
+        if (sample.variable >= 0) value = state.s(sample.variable, sample.item);
         net.sampled[sample.out + ((step + 1) / sample.interval - first_step / sample.interval - 1) * sample.stride] = value;
     }
 }
