@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <cstdlib>
 #include <numeric>
 
 /// The CUDA engine: the network in device memory, one block for each slice.
@@ -84,10 +85,12 @@ public:
         auto const net = view();
         for (auto const& block : history) {
             for (std::size_t k = 0; k + 1 < block.offset.size(); ++k) {
-                std::vector<std::uint32_t> const ids(block.ids.begin() + block.offset[k], block.ids.begin() + block.offset[k + 1]);
-                if (ids.empty()) continue;
-                auto const device_ids = uploaded(context_, ids);
-                deliver_late(context_, net, device_ids.data(), device_ids.size(), block.first_step + static_cast<std::int64_t>(k),
+                std::vector<std::uint32_t> items;
+                for (std::int64_t j = block.offset[k]; j < block.offset[k + 1]; ++j)
+                    items.push_back(item_of_id_[block.ids[static_cast<std::size_t>(j)]]);
+                if (items.empty()) continue;
+                auto const device_items = uploaded(context_, items);
+                deliver_late(context_, net, device_items.data(), device_items.size(), block.first_step + static_cast<std::int64_t>(k),
                              step - 1);
             }
         }
@@ -175,6 +178,7 @@ private:
                           (is_source(p.kind) || p.kind == Kind::delta || p.kind == Kind::exponential || p.kind == Kind::exponential_one);
                 parts.push_back(d);
                 item += part.count;
+                for (std::int64_t i = 0; i < part.count; ++i) id_of_item_.push_back(d.first_id + static_cast<std::uint32_t>(i));
             }
             part_begin.push_back(static_cast<std::int32_t>(parts.size()));
             item_begin_.push_back(item_begin_.back() + item);
@@ -182,6 +186,8 @@ private:
             largest_ring_ = std::max(largest_ring_, slice.slots * delay_slots_);
             largest_items_ = std::max(largest_items_, item);
         }
+        item_of_id_.resize(id_of_item_.size());
+        for (std::size_t i = 0; i < id_of_item_.size(); ++i) item_of_id_[id_of_item_[i]] = static_cast<std::uint32_t>(i);
         parts_ = uploaded(context_, parts);
         part_begin_ = uploaded(context_, part_begin);
         device_item_begin_ = uploaded(context_, item_begin_);
@@ -222,24 +228,42 @@ private:
         return buffer;
     }
 
+    /// Rows of a table, from the order of the network's numbers to that of the arrays of state.
+    template <class T>
+    std::vector<T> by_item(std::vector<T> const& table, std::int64_t width) const {
+        std::vector<T> out;
+        out.reserve(table.size());
+        for (std::uint32_t const id : id_of_item_) {
+            auto const row = table.begin() + static_cast<std::int64_t>(id) * width;
+            out.insert(out.end(), row, row + width);
+        }
+        return out;
+    }
+
     void upload_synapses() {
         auto const table = cpu::make_ring_synapses(context_, plan_, layout_, delay_slots_);
         wide_ = table.bytes_per_synapse == 8;
-        row_base_ = uploaded(context_, table.row_base);
         auto const slices = static_cast<std::int64_t>(layout_.slices.size());
         std::uint32_t longest = 0;
         for (std::uint32_t const offset : table.row_offset) longest = std::max(longest, offset);
         bool const short_rows = longest <= 0xFFFF;
+        row_base_ = uploaded(context_, by_item(table.row_base, 1));
         if (short_rows) {
-            row_offset_16_ = uploaded(context_, std::vector<std::uint16_t>(table.row_offset.begin(), table.row_offset.end()));
+            std::vector<std::uint16_t> const narrow(table.row_offset.begin(), table.row_offset.end());
+            auto ordered = by_item(narrow, slices + 1);
+            ordered.resize(ordered.size() + 32);  // rows are fetched ahead in units of 16 bytes
+            row_offset_16_ = uploaded(context_, ordered);
         } else {
-            row_offset_ = uploaded(context_, table.row_offset);
+            row_offset_ = uploaded(context_, by_item(table.row_offset, slices + 1));
         }
         auto const rows = static_cast<std::int64_t>(table.row_base.size()) * slices;
-        row_lanes_ = std::clamp(
-            static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(table.synapses / std::max<std::int64_t>(rows, 1)) / 2 + 1)), 4, 32);
-        synapses_ = Buffer<std::byte>(context_, static_cast<std::int64_t>(table.storage.size()));
-        if (!table.storage.empty()) synapses_.copy_from_host(table.storage.data());
+        // Enough lanes that a usual row is on its way in two loads of each, and a power of two.
+        std::int64_t const usual = table.synapses / std::max<std::int64_t>(rows, 1);
+        row_shift_ = std::clamp(static_cast<std::int32_t>(std::bit_width(static_cast<std::uint64_t>(usual / 2))), 2, 5);
+        if (char const* e = std::getenv("CA3_SHIFT")) row_shift_ = std::atoi(e);
+        synapses_ = Buffer<std::byte>(context_, static_cast<std::int64_t>(table.storage.size()) + 16);
+        if (!table.storage.empty())
+            ca3::cuda::copy_to_device(context_.state(), synapses_.data(), table.storage.data(), table.storage.size());
         times_.synapses = table.synapses;
         times_.bytes =
             static_cast<std::int64_t>(table.storage.size() + table.row_base.size() * 8 + table.row_offset.size() * (short_rows ? 2 : 4)) +
@@ -264,7 +288,7 @@ private:
                               .row_base = row_base_.data(),
                               .row_offset = row_offset_.data(),
                               .row_offset_16 = row_offset_16_.size() > 0 ? row_offset_16_.data() : nullptr,
-                              .row_lanes = row_lanes_,
+                              .row_shift = row_shift_,
                               .synapses = synapses_.data(),
                               .spike_offset = spike_offset_.data(),
                               .spike_steps = spike_steps_.data(),
@@ -319,7 +343,7 @@ private:
     /// @return the steps done: all, or fewer where the list of spikes could have overflowed
     std::int64_t run_chunk(std::int64_t first_step, std::int64_t steps, Output& out) {
         std::int64_t const capacity = std::max(usual_capacity, 4 * plan_.neurons());
-        if (ids_.size() < capacity) ids_ = Buffer<std::uint32_t>(context_, capacity);
+        if (items_.size() < capacity) items_ = Buffer<std::uint32_t>(context_, capacity);
         if (count_.size() < steps + 1) {
             count_ = Buffer<std::uint32_t>(context_, steps + 1);
             offset_ = Buffer<std::uint64_t>(context_, steps + 1);
@@ -337,7 +361,7 @@ private:
             net.sample_begin = device_begin.data();
             net.sampled = values.data();
         }
-        SpikeList const list{.ids = ids_.data(),
+        SpikeList const list{.items = items_.data(),
                              .count = count_.data(),
                              .offset = offset_.data(),
                              .capacity = static_cast<std::uint64_t>(capacity),
@@ -360,7 +384,8 @@ private:
     void take_spikes(std::int64_t done, SpikeBlock& block) const {
         auto const offset = downloaded(offset_);
         std::vector<std::uint32_t> ids(offset[static_cast<std::size_t>(done)]);
-        if (!ids.empty()) ca3::cuda::copy_to_host(context_.state(), ids.data(), ids_.data(), ids.size() * 4);
+        if (!ids.empty()) ca3::cuda::copy_to_host(context_.state(), ids.data(), items_.data(), ids.size() * 4);
+        for (auto& id : ids) id = id_of_item_[id];
         for (std::int64_t k = 0; k < done; ++k) {
             auto const from = ids.begin() + static_cast<std::ptrdiff_t>(offset[static_cast<std::size_t>(k)]);
             auto const to = ids.begin() + static_cast<std::ptrdiff_t>(offset[static_cast<std::size_t>(k) + 1]);
@@ -396,6 +421,7 @@ private:
     int variables_ = 0;  // of a neuron, at most
     bool wide_ = true;
     std::vector<std::int64_t> item_begin_;
+    std::vector<std::uint32_t> id_of_item_, item_of_id_;  // a neuron's number in the arrays of state, and in the network
     Buffer<DevicePart> parts_;
     Buffer<std::int32_t> part_begin_;
     Buffer<std::int64_t> device_item_begin_, ring_begin_, spike_offset_, spike_steps_;
@@ -407,9 +433,9 @@ private:
     Buffer<std::uint64_t> row_base_;
     Buffer<std::uint32_t> row_offset_;
     Buffer<std::uint16_t> row_offset_16_;
-    std::int32_t row_lanes_ = 32;
+    std::int32_t row_shift_ = 5;
     Buffer<std::byte> synapses_;
-    Buffer<std::uint32_t> ids_, count_;
+    Buffer<std::uint32_t> items_, count_;
     Buffer<std::uint64_t> offset_;
     Buffer<unsigned long long> board_, events_, cycles_;
     Buffer<std::int32_t> steps_done_;

@@ -6,28 +6,39 @@
 #include <cuda_runtime.h>
 #endif
 
-/// How the blocks of a cooperative launch tell each other, once a step, which neurons have spiked. Every block writes words of eight bytes,
-/// each marked with the step, and reads those of all others until it finds the mark: the words are the barrier, so that a step costs one
-/// write and one read of the second-level cache.
+/// How the blocks of a cooperative launch tell each other, once a step, which of their neurons have spiked. Every block writes a word of
+/// eight bytes, marked with the step, and reads those of all others until it finds the mark: the words are the barrier, so that a step
+/// costs one write and one read of the second-level cache. A word holds up to three neurons; a block with more writes their number, and a
+/// word for each on the board's second part. There are copies of the first part, each read by some of the blocks only: what serves all
+/// from one line of the cache is slow.
 ///
 /// Two sides of the board take turns. A block writes a side again only after it has read everything on the other one, which every other
 /// block wrote after it had read this one.
 namespace ca3::lif::cuda {
 
-struct Notice {
-    std::uint32_t id;     ///< of a neuron that has spiked, where there is one
-    std::uint32_t count;  ///< spikes of this block
-};
-
-/// Marks are 1 ... most_steps and differ from one step to the next two; count is below 65536.
-__device__ __forceinline__ unsigned long long posted(Notice const& notice, unsigned mark) {
-    return static_cast<unsigned long long>(mark) << 48 | static_cast<unsigned long long>(notice.count) << 32 | notice.id;
+/// A mark differs from that of the same side before, and from zero.
+__device__ __forceinline__ unsigned mark_of(std::int32_t step) {
+    return static_cast<unsigned>(step / 2 % 15) + 1;
 }
 __device__ __forceinline__ bool bears(unsigned long long word, unsigned mark) {
-    return word >> 48 == mark;
+    return word >> 60 == mark;
 }
-__device__ __forceinline__ Notice notice_of(unsigned long long word) {
-    return {static_cast<std::uint32_t>(word), static_cast<std::uint32_t>(word >> 32) & 0xFFFFu};
+__device__ __forceinline__ unsigned long long marked(unsigned long long content, unsigned mark) {
+    return static_cast<unsigned long long>(mark) << 60 | content;
+}
+
+/// Neurons, by their numbers in the slice, that fit the word of a block.
+constexpr unsigned told_at_once = 3;
+
+__device__ __forceinline__ unsigned long long count_only(unsigned count) {
+    return 15ULL << 56 | count;
+}
+__device__ __forceinline__ unsigned count_of(unsigned long long word) {
+    auto const told = static_cast<unsigned>(word >> 56) & 15u;
+    return told == 15 ? static_cast<unsigned>(word) : told;
+}
+__device__ __forceinline__ unsigned neuron_of(unsigned long long word, unsigned spike) {
+    return static_cast<unsigned>(word >> (16 * spike)) & 0xFFFFu;
 }
 
 // ---- words that other blocks read while this one writes --------------------------------------------------------------
@@ -40,10 +51,7 @@ __device__ inline unsigned long long read_word(unsigned long long const* from) {
     __nanosleep(0);  // the writer's turn
     return *static_cast<unsigned long long const volatile*>(from);
 }
-__device__ inline void read_words(unsigned long long const* from, unsigned long long (&words)[2]) {
-    words[0] = read_word(from);
-    words[1] = read_word(from + 1);
-}
+__device__ inline void prefetch(uint4 const*, unsigned) {}
 __device__ inline unsigned cycles() {
     return 0;
 }
@@ -56,17 +64,24 @@ __device__ __forceinline__ unsigned long long read_word(unsigned long long const
     asm volatile("ld.relaxed.gpu.global.u64 %0, [%1];" : "=l"(word) : "l"(__cvta_generic_to_global(from)) : "memory");
     return word;
 }
-/// Two words, aligned to 16 bytes.
-__device__ __forceinline__ void read_words(unsigned long long const* from, unsigned long long (&words)[2]) {
-    asm volatile("ld.relaxed.gpu.global.v2.u64 {%0, %1}, [%2];"
-                 : "=l"(words[0]), "=l"(words[1])
-                 : "l"(__cvta_generic_to_global(from))
-                 : "memory");
+/// Starts to bring global memory into the second-level cache, where one instruction can. @param bytes a multiple of 16
+__device__ __forceinline__ void prefetch([[maybe_unused]] uint4 const* from, [[maybe_unused]] unsigned bytes) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    if (bytes != 0) asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" : : "l"(__cvta_generic_to_global(from)), "r"(bytes));
+#endif
 }
 /// Of this multiprocessor's clock, modulo 2^32.
 __device__ __forceinline__ unsigned cycles() {
     return static_cast<unsigned>(clock());
 }
 #endif
+
+__device__ __forceinline__ unsigned long long wait_for_word(unsigned long long const* from, unsigned mark) {
+    unsigned long long word;
+    do {
+        word = read_word(from);
+    } while (!bears(word, mark));
+    return word;
+}
 
 }  // namespace ca3::lif::cuda

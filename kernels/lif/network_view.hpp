@@ -84,9 +84,9 @@ struct NetworkView {
     DeviceSum<Real>* ring;  ///< [slot][(step + slot) modulo delay_slots]
 
     std::uint64_t const* row_base;       ///< by source: its first synapse
-    std::uint32_t const* row_offset;     ///< [source * (slices + 1) + slice], from the row's base
+    std::uint32_t const* row_offset;     ///< [item * (slices + 1) + slice], from the row's base
     std::uint16_t const* row_offset_16;  ///< the same, where 16 bits suffice; else null
-    std::int32_t row_lanes;              ///< that share a row: a power of two, at most 32
+    std::int32_t row_shift;              ///< 2^row_shift lanes of a warp share a row
     void const* synapses;
 
     std::int64_t const* spike_offset;  ///< of spike sources: by neuron, and the end
@@ -111,7 +111,7 @@ enum Phase : int { update_phase, stimulus_phase, exchange_phase, delivery_phase,
 
 /// Spikes of the steps of one chunk, step after step. Those of one step stand in no particular order.
 struct SpikeList {
-    std::uint32_t* ids;
+    std::uint32_t* items;   ///< the neurons, as numbered in the arrays of state
     std::uint32_t* count;   ///< by step of the chunk; zero at the start
     std::uint64_t* offset;  ///< by step of the chunk, and the end
     std::uint64_t capacity;
@@ -122,9 +122,13 @@ struct SpikeList {
 
 inline constexpr std::int64_t most_steps = 4096;  ///< of one call of simulate
 
-/// Words of memory for the board on which blocks tell each other of spikes (board.cuh).
+/// The board on which blocks tell each other of spikes (board.cuh): words of a copy of its first part, and of all.
+inline constexpr std::int64_t board_copies = 4;
+[[nodiscard]] CA3_HOST_DEVICE constexpr std::int64_t board_row(std::int64_t slices) {
+    return (slices + 15) / 16 * 16;
+}
 [[nodiscard]] CA3_HOST_DEVICE constexpr std::int64_t board_words(std::int64_t slices, std::int64_t items) {
-    return 2 * ((4 * slices + items + 1) / 2 * 2);
+    return 2 * (board_copies * board_row(slices) + (items + 15) / 16 * 16);
 }
 
 /// What the launcher needs to know beside the view.
@@ -142,9 +146,9 @@ struct LaunchHints {
 template <class Real>
 void simulate(Context const&, NetworkView<Real> const&, SpikeList const&, std::int64_t first_step, std::int64_t steps, LaunchHints const&);
 
-/// Adds what spikes at the end of `step` deliver after step `done` (earlier arrivals are past).
+/// Adds what the spikes of some neurons, `items`, at the end of `step` deliver after step `done` (earlier arrivals are past).
 template <class Real>
-void deliver_late(Context const&, NetworkView<Real> const&, std::uint32_t const* ids, std::int64_t count, std::int64_t step,
+void deliver_late(Context const&, NetworkView<Real> const&, std::uint32_t const* items, std::int64_t count, std::int64_t step,
                   std::int64_t done);
 
 }  // namespace ca3::lif::cuda

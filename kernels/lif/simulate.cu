@@ -10,20 +10,22 @@ namespace ca3::lif::cuda {
 
 namespace {
 
-/// Blocks of networks with simple neurons are large, to have a thread for every neuron and a warp for every spike; others need the
+/// Blocks of networks with simple neurons are large, to have a thread for every neuron and many loads on their way; others need the
 /// registers.
-template <bool simple, class Real>
-constexpr int threads_of = simple              ? (sizeof(Real) == 4 ? 768 : 512)
-                           : sizeof(Real) == 4 ? 512
-                                               : 256;
+template <bool simple, bool in_shared, class Real>
+constexpr int threads_of = simple              ? (sizeof(Real) == 8 ? 512
+                                                  : in_shared       ? 768
+                                                                    : 640)
+                           : sizeof(Real) == 8 ? 256
+                                               : 512;
 
 // ---- one launch a step -----------------------------------------------------------------------------------------------
 
 /// One step: first the spikes of the step before are delivered, then the neurons advance. Blocks of one slice each.
 template <bool simple, class Real>
-__global__ void __launch_bounds__(threads_of<simple, Real>, 1)
+__global__ void __launch_bounds__(threads_of<simple, false, Real>, 1)
     step_kernel(NetworkView<Real> net, SpikeList list, std::int64_t first_step, std::int32_t k, std::int32_t last) {
-    constexpr std::uint32_t most_rows = threads_of<simple, Real>;
+    constexpr std::uint32_t most_rows = threads_of<simple, false, Real>;
     __shared__ Row rows[most_rows];
     auto const number = static_cast<std::int32_t>(blockIdx.x);
     DeviceSum<Real>* const ring = net.ring + net.ring_begin[number];
@@ -35,7 +37,7 @@ __global__ void __launch_bounds__(threads_of<simple, Real>, 1)
         for (std::uint32_t done = 0; done < count; done += most_rows) {
             std::uint32_t const now = min(count - done, most_rows);
             if (threadIdx.x < now) {
-                Row const row = row_of(net, list.ids[offset + done + threadIdx.x], number);
+                Row const row = row_of(net, list.items[offset + done + threadIdx.x], number);
                 rows[threadIdx.x] = row;
                 events += row.end - row.begin;
             }
@@ -54,9 +56,11 @@ __global__ void __launch_bounds__(threads_of<simple, Real>, 1)
     std::int64_t const step = first_step + k;
     Slice const slice = slice_of(net, number);
     GlobalState<Real> const state{net, slice.first_item};
-    stimulate_slice(net, slice, step, ring);
-    __syncthreads();
-    update_slice<simple>(net, slice, state, step, ring, [&](std::uint32_t id) { list.ids[offset + atomicAdd(list.count + k, 1u)] = id; });
+    for_each_item(net, slice, [&](std::int32_t item, Item const& neuron) {
+        stimulate_item(net, neuron, item, step, ring);
+        if (update_item<simple>(net, neuron, item, state, step, ring))
+            list.items[offset + atomicAdd(list.count + k, 1u)] = static_cast<std::uint32_t>(slice.first_item + item);
+    });
     __syncthreads();
     sample_slice(net, number, state, step, first_step);
 }
@@ -65,16 +69,24 @@ __global__ void __launch_bounds__(threads_of<simple, Real>, 1)
 
 constexpr std::int32_t most_rows = 512;  // listed at a time
 
+/// All synapses of a neuron, in units of 16 bytes.
+struct SourceRow {
+    std::uint32_t begin, length;
+};
+
 /// Where the parts of a block's shared memory begin, in bytes: sums and state, if they fit, then lists. Every block has the same.
 struct SharedPlan {
-    bool network;         ///< the ring of sums, at the begin, and the state are in shared memory
-    std::int32_t values;  ///< Real[1 + variables][stride]
-    std::int32_t rests;   ///< std::int32_t[stride]
-    std::int32_t stride;  ///< neurons of the largest slice
-    std::int32_t rows;    ///< Row[most_rows]
-    std::int32_t counts;  ///< std::uint32_t[slices]
-    std::int32_t starts;  ///< std::uint32_t[slices]
-    std::int32_t ids;     ///< std::uint32_t[stride]
+    bool network;          ///< the ring of sums, at the begin, and the state are in shared memory
+    std::int32_t values;   ///< Real[1 + variables][stride]
+    std::int32_t rests;    ///< std::int32_t[stride]
+    std::int32_t stimuli;  ///< std::uint32_t[PlainStimulus::words][stride]
+    std::int32_t sources;  ///< SourceRow[stride]
+    std::int32_t stride;   ///< neurons of the largest slice
+    std::int32_t rows;     ///< Row[most_rows]
+    std::int32_t counts;   ///< std::uint32_t[slices]
+    std::int32_t starts;   ///< std::uint32_t[slices]
+    std::int32_t owners;   ///< std::uint16_t[most_rows]
+    std::int32_t spiked;   ///< std::uint32_t[stride]
     std::int64_t bytes;
 };
 
@@ -87,11 +99,14 @@ SharedPlan plan_shared(std::int64_t sum_bytes, std::int64_t real_bytes, std::int
         SharedPlan plan{.network = network,
                         .values = part(network ? (1 + hints.variables) * stride * real_bytes : 0),
                         .rests = part(network ? stride * 4 : 0),
+                        .stimuli = part(network ? PlainStimulus::words * stride * 4 : 0),
+                        .sources = part(network ? stride * std::int64_t{sizeof(SourceRow)} : 0),
                         .stride = stride,
                         .rows = part(most_rows * std::int64_t{sizeof(Row)}),
                         .counts = part(slices * 4),
                         .starts = part(slices * 4),
-                        .ids = part(stride * 4),
+                        .owners = part(most_rows * 2),
+                        .spiked = part(stride * 4),
                         .bytes = 0};
         plan.bytes = end;
         return plan;
@@ -105,102 +120,104 @@ SharedPlan plan_shared(std::int64_t sum_bytes, std::int64_t real_bytes, std::int
 struct StepCounters {
     unsigned all;     ///< of all blocks
     unsigned before;  ///< of the blocks before this one
-    unsigned many;    ///< a block has more than `firsts`
+    unsigned many;    ///< a block has more than its word tells
 };
 
-constexpr unsigned firsts = 4;
-
-/// The words of a block's first spikes, of which two are there without a spike, and of the others.
+/// One side of the board: copies of the first part, and the second part by neuron of the network.
 struct Side {
-    unsigned long long* first;   ///< [slice][firsts]
-    unsigned long long* others;  ///< [item]
+    unsigned long long* blocks;   ///< [board_copies][board_row(slices)]
+    unsigned long long* neurons;  ///< [item]
 };
 
+/// Tells all blocks of this block's spikes. `thread` counts from the block's last.
 template <class Real>
-__device__ Side side_of(NetworkView<Real> const& net, unsigned long long* board, std::int32_t k) {
-    unsigned long long* const begin = board + (k & 1) * (board_words(net.slices, net.item_begin[net.slices]) / 2);
-    return {begin, begin + firsts * net.slices};
+__device__ void post_spikes(NetworkView<Real> const& net, std::int32_t slice, Side const& side, std::uint32_t const* spiked, unsigned count,
+                            unsigned mark, unsigned thread) {
+    if (thread < board_copies) {
+        unsigned long long word = count_only(count);
+        if (count <= told_at_once) {
+            word = static_cast<unsigned long long>(count) << 56;
+            for (unsigned p = 0; p < count; ++p) word |= static_cast<unsigned long long>(spiked[p]) << (16 * p);
+        }
+        post_word(side.blocks + thread * board_row(net.slices) + slice, marked(word, mark));
+    }
+    if (count > told_at_once) {
+        for (unsigned p = thread; p < count; p += blockDim.x) post_word(side.neurons + net.item_begin[slice] + p, marked(spiked[p], mark));
+    }
 }
 
+/// Waits for the words of all blocks, and puts the rows of the spikes that they tell into the list, as far as it reaches. `thread` counts
+/// from the block's last: the threads at its begin have more to do with neurons. @return synapses listed
 template <class Real>
-__device__ unsigned long long* word_of(NetworkView<Real> const& net, Side const& side, std::int32_t slice, unsigned spike) {
-    return spike < firsts ? side.first + firsts * slice + spike : side.others + net.item_begin[slice] + spike;
-}
-
-/// Tells all blocks of this block's spikes; an even number of words.
-template <class Real>
-__device__ void post_spikes(NetworkView<Real> const& net, std::int32_t slice, Side const& side, std::uint32_t const* ids, unsigned count,
-                            unsigned mark) {
-    unsigned const words = count <= 2 ? 2 : max(count, firsts);
-    for (unsigned p = threadIdx.x; p < words; p += blockDim.x)
-        post_word(word_of(net, side, slice, p), posted({p < count ? ids[p] : 0u, count}, mark));
-}
-
-__device__ inline void wait_for_two(unsigned long long const* from, unsigned mark, unsigned long long (&words)[2]) {
-    do {
-        read_words(from, words);
-    } while (!bears(words[0], mark) || !bears(words[1], mark));
-}
-
-/// Waits for the first words of all blocks, and puts the rows of their spikes into the list, as far as it reaches. The threads at the end
-/// of the block do it: those at its begin have more to do with neurons. @return synapses listed
-template <class Real>
-__device__ std::uint64_t collect_spikes(NetworkView<Real> const& net, std::int32_t slice, Side const& side, unsigned mark, Row* rows,
-                                        std::uint32_t* counts, std::uint32_t* starts, StepCounters& counters) {
+__device__ std::uint64_t collect_spikes(NetworkView<Real> const& net, std::int32_t slice, Side const& side, unsigned mark, unsigned thread,
+                                        Row* rows, std::uint32_t* counts, std::uint32_t* starts, StepCounters& counters) {
     std::uint64_t listed = 0;
-    for (auto other = static_cast<std::int32_t>(blockDim.x - 1 - threadIdx.x); other < net.slices;
-         other += static_cast<std::int32_t>(blockDim.x)) {
-        unsigned long long words[2];
-        wait_for_two(side.first + firsts * other, mark, words);
-        unsigned const count = notice_of(words[0]).count;
+    unsigned long long const* const words = side.blocks + static_cast<unsigned>(slice) % board_copies * board_row(net.slices);
+    for (auto other = static_cast<std::int32_t>(thread); other < net.slices; other += static_cast<std::int32_t>(blockDim.x)) {
+        std::int64_t const first_item = net.item_begin[other];
+        unsigned long long const word = wait_for_word(words + other, mark);
+        unsigned const count = count_of(word);
         counts[other] = count;
         if (count == 0) continue;
         unsigned const start = atomicAdd(&counters.all, count);
         starts[other] = start;
         if (other < slice) atomicAdd(&counters.before, count);
-        if (count > firsts) counters.many = 1;
-        for (unsigned p = 0; p < min(count, firsts) && start + p < most_rows; ++p) {
-            if (p == 2) wait_for_two(side.first + firsts * other + 2, mark, words);
-            Row const row = row_of(net, notice_of((p & 1) == 0 ? words[0] : words[1]).id, slice);
-            rows[start + p] = row;
-            listed += row.end - row.begin;
+        if (count > told_at_once) {
+            counters.many = 1;
+            continue;
+        }
+#pragma unroll
+        for (unsigned p = 0; p < told_at_once; ++p) {
+            if (p < count && start + p < most_rows) {
+                Row const row = row_of(net, first_item + neuron_of(word, p), slice);
+                rows[start + p] = row;
+                listed += row.end - row.begin;
+            }
         }
     }
     return listed;
 }
 
-/// Lists the rows number `begin` ... of the step that are not yet there. @return synapses listed
+/// Lists the rows number `begin` ... of the step that are not yet there, each by a thread. All threads of the block call.
+/// @param owners receives the slices that the spikes are of  @return synapses listed
 template <class Real>
 __device__ std::uint64_t list_rows(NetworkView<Real> const& net, std::int32_t slice, Side const& side, unsigned mark, Row* rows,
-                                   std::uint32_t const* counts, std::uint32_t const* starts, unsigned begin) {
-    std::uint64_t listed = 0;
-    for (auto other = static_cast<std::int32_t>(threadIdx.x / 32); other < net.slices;
-         other += static_cast<std::int32_t>(blockDim.x / 32)) {
-        for (unsigned p = (begin == 0 ? firsts : 0) + threadIdx.x % 32; p < counts[other]; p += 32) {
+                                   std::uint32_t const* counts, std::uint32_t const* starts, std::uint16_t* owners, unsigned begin,
+                                   unsigned all) {
+    for (auto other = static_cast<std::int32_t>(threadIdx.x); other < net.slices; other += static_cast<std::int32_t>(blockDim.x)) {
+        for (unsigned p = 0; p < counts[other]; ++p) {
             unsigned const place = starts[other] + p - begin;  // wraps where it lies before
-            if (place >= most_rows) continue;
-            unsigned long long word;
-            do {
-                word = read_word(word_of(net, side, other, p));
-            } while (!bears(word, mark));
-            Row const row = row_of(net, notice_of(word).id, slice);
-            rows[place] = row;
-            listed += row.end - row.begin;
+            if (place < most_rows) owners[place] = static_cast<std::uint16_t>(other);
         }
     }
+    __syncthreads();
+    std::uint64_t listed = 0;
+    for (unsigned place = threadIdx.x; place < min(all - begin, static_cast<unsigned>(most_rows)); place += blockDim.x) {
+        std::int32_t const other = owners[place];
+        bool const told = counts[other] <= told_at_once;
+        if (told && begin == 0) continue;
+        unsigned const p = place + begin - starts[other];
+        unsigned long long const word = wait_for_word(told ? side.blocks + other : side.neurons + net.item_begin[other] + p, mark);
+        Row const row = row_of(net, net.item_begin[other] + neuron_of(word, told ? p : 0), slice);
+        rows[place] = row;
+        listed += row.end - row.begin;
+    }
+    __syncthreads();
     return listed;
 }
 
 /// Cycles of one multiprocessor in the parts of a step; one thread counts those of every eighth step.
 struct PhaseClock {
-    unsigned long long* sum;  ///< [phases]; null: not this thread
+    unsigned long long* sum;  ///< [phases], in shared memory
+    bool on = false;
     unsigned last = 0;
 
     __device__ void begin(std::int32_t k) {
-        if (sum != nullptr && k % 8 == 0) last = cycles();
+        on = threadIdx.x == 0 && blockIdx.x == 0 && k % 8 == 0;
+        if (on) last = cycles();
     }
-    __device__ void end(std::int32_t k, int phase) {
-        if (sum == nullptr || k % 8 != 0) return;
+    __device__ void end(int phase) {
+        if (!on) return;
         unsigned const now = cycles();
         sum[phase] += now - last;
         last = now;
@@ -215,11 +232,58 @@ template <class Real>
 struct BlockMemory<true, Real> {
     DeviceSum<Real>* ring;
     SharedState<Real> state;
+    std::uint32_t* stimuli;
+    SourceRow* sources;
 
     __device__ BlockMemory(NetworkView<Real> const&, Slice const&, std::int32_t, SharedPlan const& plan) {
         auto* const shared = dynamic_shared<unsigned char>();
         ring = reinterpret_cast<DeviceSum<Real>*>(shared);
         state = {reinterpret_cast<Real*>(shared + plan.values), reinterpret_cast<std::int32_t*>(shared + plan.rests), plan.stride};
+        stimuli = reinterpret_cast<std::uint32_t*>(shared + plan.stimuli);
+        sources = reinterpret_cast<SourceRow*>(shared + plan.sources);
+    }
+    __device__ void find_rows(NetworkView<Real> const& net, Slice const& slice) const {
+        std::uint64_t const bytes = net.wide != 0 ? 8 : 4;
+        for (auto i = static_cast<std::int32_t>(threadIdx.x); i < slice.items; i += static_cast<std::int32_t>(blockDim.x)) {
+            std::uint64_t const begin = row_of(net, slice.first_item + i, 0).begin * bytes / 16;
+            std::uint64_t const end = (row_of(net, slice.first_item + i, net.slices - 1).end * bytes + 15) / 16;
+            sources[i] = {static_cast<std::uint32_t>(begin),
+                          end <= 0xFFFFFFFFu && end - begin < (1u << 20) ? static_cast<std::uint32_t>(end - begin) : 0u};
+        }
+    }
+    /// Brings all that the other blocks will ask for after this neuron's spike into the cache that they share.
+    __device__ void fetch_ahead(NetworkView<Real> const& net, Slice const& slice, std::int32_t item) const {
+        SourceRow const row = sources[item];
+        prefetch(static_cast<uint4 const*>(net.synapses) + row.begin, 16 * row.length);
+        if (net.row_offset_16 == nullptr) return;
+        std::int64_t const offsets = (slice.first_item + item) * (net.slices + 1);
+        prefetch(reinterpret_cast<uint4 const*>(net.row_offset_16) + offsets / 8, static_cast<unsigned>(net.slices + 1) / 8 * 16 + 32);
+    }
+    __device__ void prepare_stimuli(NetworkView<Real> const& net, Slice const& slice, std::int64_t first_step, std::int64_t end) const {
+        for_each_item(net, slice, [&](std::int32_t item, Item const& neuron) {
+            PlainStimulus const plain = plain_stimulus(net, neuron, item, first_step, end);
+            stimuli[item] = plain.slot;
+            stimuli[state.stride + item] = plain.neuron;
+            stimuli[2 * state.stride + item] = plain.thresholds;
+            stimuli[3 * state.stride + item] = plain.stimulus;
+            stimuli[4 * state.stride + item] = static_cast<std::uint32_t>(plain.weight);
+        });
+    }
+    __device__ void stimulate(NetworkView<Real> const& net, Slice const& slice, std::int64_t step) const {
+        for_each_item(net, slice, [&](std::int32_t item, Item const& neuron) {
+            std::uint32_t const slot = stimuli[item];
+            if (slot == PlainStimulus::none) return;
+            if (slot == PlainStimulus::other) {
+                stimulate_item(net, neuron, item, step, ring);
+                return;
+            }
+            PlainStimulus const plain{.slot = slot,
+                                      .neuron = stimuli[state.stride + item],
+                                      .thresholds = stimuli[2 * state.stride + item],
+                                      .stimulus = stimuli[3 * state.stride + item],
+                                      .weight = static_cast<std::int32_t>(stimuli[4 * state.stride + item])};
+            stimulate_plainly(net, plain, static_cast<std::uint32_t>(step), ring);
+        });
     }
     __device__ void load(NetworkView<Real> const& net, Slice const& slice, std::int32_t number, int variables) const {
         DeviceSum<Real> const* const global_ring = net.ring + net.ring_begin[number];
@@ -252,17 +316,24 @@ struct BlockMemory<false, Real> {
 
     __device__ BlockMemory(NetworkView<Real> const& net, Slice const& slice, std::int32_t number, SharedPlan const&)
         : ring(net.ring + net.ring_begin[number]), state{net, slice.first_item} {}
+    __device__ void find_rows(NetworkView<Real> const&, Slice const&) const {}
+    __device__ void fetch_ahead(NetworkView<Real> const&, Slice const&, std::int32_t) const {}
+    __device__ void prepare_stimuli(NetworkView<Real> const&, Slice const&, std::int64_t, std::int64_t) const {}
+    __device__ void stimulate(NetworkView<Real> const& net, Slice const& slice, std::int64_t step) const {
+        for_each_item(net, slice, [&](std::int32_t item, Item const& neuron) { stimulate_item(net, neuron, item, step, ring); });
+    }
     __device__ void load(NetworkView<Real> const&, Slice const&, std::int32_t, int) const {}
     __device__ void store(NetworkView<Real> const&, Slice const&, std::int32_t, int) const {}
 };
 
 /// All steps. @tparam in_shared the ring of sums and the state are copied into shared memory, and back at the end
 template <bool simple, bool in_shared, class Real>
-__global__ void __launch_bounds__(threads_of<simple, Real>, 1)
+__global__ void __launch_bounds__(threads_of<simple, in_shared, Real>, 1)
     persistent_kernel(NetworkView<Real> net, SpikeList list, std::int64_t first_step, std::int32_t steps, SharedPlan plan, int variables,
                       unsigned long long* board) {
     __shared__ StepCounters counters;
     __shared__ unsigned spikes_here;
+    __shared__ unsigned long long cycle_sums[phases];
     auto const number = static_cast<std::int32_t>(blockIdx.x);
     Slice const slice = slice_of(net, number);
     BlockMemory<in_shared, Real> const memory(net, slice, number, plan);
@@ -270,71 +341,89 @@ __global__ void __launch_bounds__(threads_of<simple, Real>, 1)
     auto* const rows = reinterpret_cast<Row*>(shared + plan.rows);
     auto* const counts = reinterpret_cast<std::uint32_t*>(shared + plan.counts);
     auto* const starts = reinterpret_cast<std::uint32_t*>(shared + plan.starts);
-    auto* const ids = reinterpret_cast<std::uint32_t*>(shared + plan.ids);
+    auto* const owners = reinterpret_cast<std::uint16_t*>(shared + plan.owners);
+    auto* const spiked = reinterpret_cast<std::uint32_t*>(shared + plan.spiked);
     memory.load(net, slice, number, variables);
+    memory.find_rows(net, slice);
+    memory.prepare_stimuli(net, slice, first_step, first_step + steps);
     if (threadIdx.x == 0) {
         counters = {};
         spikes_here = 0;
+        for (auto& sum : cycle_sums) sum = 0;
     }
     __syncthreads();
-    stimulate_slice(net, slice, first_step, memory.ring);
+    memory.stimulate(net, slice, first_step);
     __syncthreads();
 
-    std::uint64_t offset = 0, events = 0;
-    PhaseClock clock{.sum = blockIdx.x == 0 && threadIdx.x == 0 ? list.cycles : nullptr};
+    unsigned const thread = blockDim.x - 1 - threadIdx.x;
+    auto const side_words = static_cast<unsigned>(board_words(net.slices, net.item_begin[net.slices]) / 2);
+    // The list has room for two steps more whatever spikes in them, as long as it holds no more than this.
+    std::int64_t const most_held = static_cast<std::int64_t>(list.capacity) - 2 * net.neurons;
+    std::int64_t offset = 0;
+    std::uint64_t events = 0;
+    PhaseClock clock{.sum = cycle_sums};
     for (std::int32_t k = 0;; ++k) {
-        // The same decision in every block; with the spikes of this step and the next one in the list, whatever they are.
-        bool const go_on = k + 1 < steps && offset + 2 * static_cast<std::uint64_t>(net.neurons) <= list.capacity;
+        bool const go_on = k + 1 < steps && offset <= most_held;  // the same decision in every block
         std::int64_t const step = first_step + k;
-        unsigned const mark = static_cast<unsigned>(k) + 1;
-        Side const side = side_of(net, board, k);
+        unsigned const mark = mark_of(k);
+        unsigned long long* const words = (k & 1) != 0 ? board + side_words : board;
+        Side const side{words, words + board_copies * board_row(net.slices)};
 
         clock.begin(k);
-        update_slice<simple>(net, slice, memory.state, step, memory.ring, [&](std::uint32_t id) { ids[atomicAdd(&spikes_here, 1u)] = id; });
+        for_each_item(net, slice, [&](std::int32_t item, Item const& neuron) {
+            if (update_item<simple>(net, neuron, item, memory.state, step, memory.ring)) {
+                memory.fetch_ahead(net, slice, item);
+                spiked[atomicAdd(&spikes_here, 1u)] = static_cast<std::uint32_t>(item);
+            }
+        });
         __syncthreads();
+        clock.end(update_phase);
         unsigned const spikes = spikes_here;
-        post_spikes(net, number, side, ids, spikes, mark);
+        post_spikes(net, number, side, spiked, spikes, mark, thread);
+        if (go_on) memory.stimulate(net, slice, step + 1);  // while the words travel
         sample_slice(net, number, memory.state, step, first_step);
-        clock.end(k, update_phase);
-        if (go_on) stimulate_slice(net, slice, step + 1, memory.ring);  // while the words travel
-        clock.end(k, stimulus_phase);
-        events += collect_spikes(net, number, side, mark, rows, counts, starts, counters);
+        clock.end(stimulus_phase);
+        events += collect_spikes(net, number, side, mark, thread, rows, counts, starts, counters);
         __syncthreads();
-        clock.end(k, exchange_phase);
+        clock.end(exchange_phase);
 
         unsigned const all = counters.all;
         for (unsigned done = 0; done < all; done += most_rows) {
-            if (done > 0) __syncthreads();
             if (done > 0 || counters.many != 0) {
-                events += list_rows(net, number, side, mark, rows, counts, starts, done);
-                __syncthreads();
+                if (done > 0) __syncthreads();
+                events += list_rows(net, number, side, mark, rows, counts, starts, owners, done, all);
             }
             deliver_listed(net, rows, min(all - done, static_cast<unsigned>(most_rows)), step, memory.ring);
         }
-        std::uint64_t const mine = offset + counters.before;
-        for (unsigned p = threadIdx.x; p < spikes; p += blockDim.x) list.ids[mine + p] = ids[p];
-        if (blockIdx.x == 0 && threadIdx.x == 0) list.offset[k] = offset;
-        offset += all;
+        if (spikes != 0) {
+            std::int64_t const mine = offset + counters.before;
+            for (unsigned p = threadIdx.x; p < spikes; p += blockDim.x)
+                list.items[mine + p] = static_cast<std::uint32_t>(slice.first_item + spiked[p]);
+        }
         if (threadIdx.x == 0) spikes_here = 0;
+        if (blockIdx.x == 0 && threadIdx.x == 0) list.offset[k] = static_cast<std::uint64_t>(offset);
+        offset += all;
         __syncthreads();
         if (threadIdx.x == 0) counters = {};  // not before everybody has read them; written again after the next barrier
-        clock.end(k, delivery_phase);
+        clock.end(delivery_phase);
         if (!go_on) {
             if (blockIdx.x == 0 && threadIdx.x == 0) {
-                list.offset[k + 1] = offset;
+                list.offset[k + 1] = static_cast<std::uint64_t>(offset);
                 *list.steps_done = k + 1;
             }
             break;
         }
     }
     if (events != 0) atomicAdd(list.events, static_cast<unsigned long long>(events));
+    if (threadIdx.x == 0 && blockIdx.x == 0) {
+        for (int i = 0; i < phases; ++i) list.cycles[i] += cycle_sums[i];
+    }
     memory.store(net, slice, number, variables);
 }
 
 template <bool simple, class Real>
 bool simulate_persistent(Context const& context, NetworkView<Real> const& net, SpikeList const& list, std::int64_t first_step,
                          std::int32_t steps, LaunchHints const& hints) {
-    static_assert(most_steps < 65536, "marks have 16 bits");
     auto const limits = device_limits(context.device());
     ca3::cuda::CurrentDevice const current(context.device());
     int cooperative = 0;
@@ -348,15 +437,16 @@ bool simulate_persistent(Context const& context, NetworkView<Real> const& net, S
     check(cudaFuncSetAttribute(reinterpret_cast<void const*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
                                static_cast<int>(plan.bytes)),
           "cudaFuncSetAttribute(MaxDynamicSharedMemorySize)");
+    int const threads = plan.network ? threads_of<simple, true, Real> : threads_of<simple, false, Real>;
     int blocks = 0;
-    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, threads_of<simple, Real>, shared_bytes),
+    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, threads, shared_bytes),
           "cudaOccupancyMaxActiveBlocksPerMultiprocessor");
     if (static_cast<std::int64_t>(blocks) * limits.multiprocessors < net.slices) return false;
     check(cudaMemsetAsync(hints.board, 0, static_cast<std::size_t>(board_words(net.slices, hints.items)) * 8, context.stream()),
           "cudaMemsetAsync");
     launch(context, kernel,
            {.grid = dim3(static_cast<unsigned>(net.slices)),
-            .block = dim3(threads_of<simple, Real>),
+            .block = dim3(static_cast<unsigned>(threads)),
             .shared_bytes = shared_bytes,
             .cooperative = true},
            net, list, first_step, steps, plan, hints.variables, hints.board);
@@ -373,7 +463,7 @@ void simulate_as(Context const& context, NetworkView<Real> const& net, SpikeList
     auto const now = static_cast<std::int32_t>(std::min<std::int64_t>(wanted, room));
     for (std::int32_t k = 0; k <= now; ++k) {
         launch(context, step_kernel<simple, Real>,
-               {.grid = dim3(static_cast<unsigned>(net.slices)), .block = dim3(threads_of<simple, Real>)}, net, list, first_step, k,
+               {.grid = dim3(static_cast<unsigned>(net.slices)), .block = dim3(threads_of<simple, false, Real>)}, net, list, first_step, k,
                k == now ? 1 : 0);
     }
 }
@@ -382,12 +472,12 @@ void simulate_as(Context const& context, NetworkView<Real> const& net, SpikeList
 
 template <class Real>
 __global__ void __launch_bounds__(256)
-    late_kernel(NetworkView<Real> net, std::uint32_t const* ids, std::int64_t count, std::int64_t step, std::int64_t done) {
+    late_kernel(NetworkView<Real> net, std::uint32_t const* items, std::int64_t count, std::int64_t step, std::int64_t done) {
     auto const slice = static_cast<std::int32_t>(blockIdx.x);
     DeviceSum<Real>* const ring = net.ring + net.ring_begin[slice];
     auto const slots = static_cast<std::uint32_t>(net.delay_slots);
     for (std::int64_t k = threadIdx.x / 32; k < count; k += blockDim.x / 32) {
-        Row const row = row_of(net, ids[k], slice);
+        Row const row = row_of(net, items[k], slice);
         for (std::uint64_t j = row.begin + threadIdx.x % 32; j < row.end; j += 32) {
             std::uint32_t index;
             std::int32_t weight;
@@ -420,10 +510,11 @@ void simulate(Context const& context, NetworkView<Real> const& net, SpikeList co
 }
 
 template <class Real>
-void deliver_late(Context const& context, NetworkView<Real> const& net, std::uint32_t const* ids, std::int64_t count, std::int64_t step,
+void deliver_late(Context const& context, NetworkView<Real> const& net, std::uint32_t const* items, std::int64_t count, std::int64_t step,
                   std::int64_t done) {
     if (count == 0) return;
-    launch(context, late_kernel<Real>, {.grid = dim3(static_cast<unsigned>(net.slices)), .block = dim3(256)}, net, ids, count, step, done);
+    launch(context, late_kernel<Real>, {.grid = dim3(static_cast<unsigned>(net.slices)), .block = dim3(256)}, net, items, count, step,
+           done);
 }
 
 template void simulate(Context const&, NetworkView<float> const&, SpikeList const&, std::int64_t, std::int64_t, LaunchHints const&);

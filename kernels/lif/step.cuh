@@ -12,18 +12,18 @@
 namespace ca3::lif::cuda {
 
 template <class Real>
-__device__ DeviceSum<Real>& ring_sum(NetworkView<Real> const& net, DeviceSum<Real>* ring, std::int64_t slot, std::int64_t step) {
-    std::int64_t const slots = net.delay_slots;
+__device__ DeviceSum<Real>& ring_sum(NetworkView<Real> const& net, DeviceSum<Real>* ring, std::uint32_t slot, std::uint32_t step) {
+    auto const slots = static_cast<std::uint32_t>(net.delay_slots);
     return ring[slot * slots + ((step + slot) & (slots - 1))];
 }
 
-/// The number of a Poisson table for a uniform number whose upper half is that of `upper`; asks for the lower half where it matters.
+/// Thresholds that a uniform number reaches whose upper half is that of `upper`; asks for the lower half where it matters.
+/// @param first aligned to 16 bytes, and padded to a multiple of four
 template <class Lower>
-__device__ std::int32_t poisson_count(std::uint32_t const* thresholds, DeviceTable const& table, std::uint32_t upper, Lower const& lower) {
-    std::uint32_t const* const first = thresholds + table.first;
-    std::int32_t n = 0;  // thresholds that `upper` reaches
-    if (table.count > 32) {
-        for (std::int32_t high = table.count; n < high;) {
+__device__ std::int32_t thresholds_reached(std::uint32_t const* first, std::int32_t count, std::uint32_t upper, Lower const& lower) {
+    std::int32_t n = 0;  // that `upper` reaches
+    if (count > 32) {
+        for (std::int32_t high = count; n < high;) {
             std::int32_t const middle = (n + high) / 2;
             if (upper >= first[middle]) {
                 n = middle + 1;
@@ -32,16 +32,22 @@ __device__ std::int32_t poisson_count(std::uint32_t const* thresholds, DeviceTab
             }
         }
     } else {
-        for (std::int32_t reached = 4; reached == 4 && n < table.count; n += reached) {  // no upper half reaches the padding
+        for (std::int32_t reached = 4; reached == 4 && n < count; n += reached) {  // no upper half reaches the padding
             uint4 const t = *reinterpret_cast<uint4 const*>(first + n);
             reached = (upper >= t.x) + (upper >= t.y) + (upper >= t.z) + (upper >= t.w);
         }
     }
-    if (n < table.count && (upper | 0xFFFFu) >= first[n]) {
+    if (n < count && (upper | 0xFFFFu) >= first[n]) {
         std::uint32_t const u = upper | lower();
-        while (n < table.count && u >= first[n]) ++n;
+        while (n < count && u >= first[n]) ++n;
     }
-    return table.base + n;
+    return n;
+}
+
+/// The number of a Poisson table for a uniform number.
+template <class Lower>
+__device__ std::int32_t poisson_count(std::uint32_t const* thresholds, DeviceTable const& table, std::uint32_t upper, Lower const& lower) {
+    return table.base + thresholds_reached(thresholds + table.first, table.count, upper, lower);
 }
 
 __device__ inline std::uint32_t half_word(random::Block const& block, std::int64_t neuron) {
@@ -137,16 +143,25 @@ struct SharedState {
     __device__ std::int32_t& rest(std::int32_t item) const { return rests[item]; }
 };
 
+/// What a thread knows of a neuron.
+struct Item {
+    std::int32_t part;
+    Kind kind;
+    bool currents;  ///< its population is given some
+    std::uint32_t slot;
+    std::int32_t coefficients;
+};
+
 /// Advances one neuron. @return whether it spikes
 template <Kind kind, class Real, class State>
-__device__ bool advance_item(NetworkView<Real> const& net, DevicePart const& part, std::int32_t item, State const& state, std::int64_t step,
+__device__ bool advance_item(NetworkView<Real> const& net, Item const& neuron, std::int32_t item, State const& state, std::int64_t step,
                              DeviceSum<Real>* ring) {
     constexpr int variables = variables_of(kind), channels = channels_of(kind);
-    std::int32_t const local = item - part.item;
     Real in[2] = {};
 #pragma unroll
     for (int k = 0; k < channels; ++k) {
-        DeviceSum<Real>& sum = ring_sum(net, ring, part.slot + k * part.stride + local, step);
+        std::uint32_t const slot = neuron.slot + (k == 0 ? 0u : static_cast<std::uint32_t>(net.parts[neuron.part].stride));
+        DeviceSum<Real>& sum = ring_sum(net, ring, slot, static_cast<std::uint32_t>(step));
         in[k] = as_real(sum, Real(0));
         sum = 0;
     }
@@ -155,8 +170,12 @@ __device__ bool advance_item(NetworkView<Real> const& net, DevicePart const& par
 #pragma unroll
     for (int k = 0; k < variables; ++k) s[k] = state.s(k, item);
     std::int32_t rest = state.rest(item);
-    Real const ext = external_current(net, part, part.first + local, step);
-    bool const spike = advance<kind>(net.coefficients[part.coefficients + (part.shared != 0 ? 0 : local)], v, s, rest, ext, in);
+    Real ext = 0;
+    if (neuron.currents) {
+        DevicePart const& part = net.parts[neuron.part];
+        ext = external_current(net, part, part.first + (item - part.item), step);
+    }
+    bool const spike = advance<kind>(net.coefficients[neuron.coefficients], v, s, rest, ext, in);
     state.v(item) = v;
 #pragma unroll
     for (int k = 0; k < variables; ++k) state.s(k, item) = s[k];
@@ -168,73 +187,132 @@ __device__ bool advance_item(NetworkView<Real> const& net, DevicePart const& par
 struct Slice {
     std::int64_t first_item;
     std::int32_t items, parts_end;
-    std::int32_t part;  ///< of this thread's first neuron
+    Item first;  ///< of this thread
 };
 
+/// @param part of the neuron or an earlier one
 template <class Real>
-__device__ std::int32_t part_of(NetworkView<Real> const& net, Slice const& slice, std::int32_t part, std::int32_t item) {
-    while (part + 1 < slice.parts_end && net.parts[part + 1].item <= item) ++part;
-    return part;
+__device__ Item item_of(NetworkView<Real> const& net, std::int32_t parts_end, std::int32_t part, std::int32_t item) {
+    while (part + 1 < parts_end && net.parts[part + 1].item <= item) ++part;
+    DevicePart const& p = net.parts[part];
+    std::int32_t const local = item - p.item;
+    return {.part = part,
+            .kind = p.kind,
+            .currents = net.current_begin[p.population] < net.current_begin[p.population + 1],
+            .slot = static_cast<std::uint32_t>(p.slot + local),
+            .coefficients = p.coefficients + (p.shared != 0 ? 0 : local)};
 }
 
 template <class Real>
 __device__ Slice slice_of(NetworkView<Real> const& net, std::int32_t number) {
-    Slice slice{.first_item = net.item_begin[number], .items = 0, .parts_end = net.part_begin[number + 1], .part = 0};
+    Slice slice{.first_item = net.item_begin[number], .items = 0, .parts_end = net.part_begin[number + 1], .first = {}};
     slice.items = static_cast<std::int32_t>(net.item_begin[number + 1] - slice.first_item);
-    slice.part = part_of(net, slice, net.part_begin[number], static_cast<std::int32_t>(threadIdx.x));
+    auto const thread = static_cast<std::int32_t>(threadIdx.x);
+    if (thread < slice.items) slice.first = item_of(net, slice.parts_end, net.part_begin[number], thread);
     return slice;
 }
 
-/// Adds what Poisson stimuli bring in `step` to the ring. Other threads may add to the same sums.
-template <class Real>
-__device__ void stimulate_slice(NetworkView<Real> const& net, Slice const& slice, std::int64_t step, DeviceSum<Real>* ring) {
-    std::int32_t p = slice.part;
-    for (auto item = static_cast<std::int32_t>(threadIdx.x); item < slice.items; item += static_cast<std::int32_t>(blockDim.x)) {
-        if (slice.items > static_cast<std::int32_t>(blockDim.x)) p = part_of(net, slice, p, item);
-        DevicePart const& part = net.parts[p];
-        if (is_source(part.kind)) continue;
-        std::int64_t const local = item - part.item;
-        DeviceSum<Real> sums[2] = {0, 0};
-        add_poisson(net, part, part.first + local, step, sums);
-        for (int k = 0; k < 2; ++k) {
-            if (sums[k] != 0) atomicAdd(&ring_sum(net, ring, part.slot + k * part.stride + local, step), sums[k]);
-        }
+/// Calls visit(number in the slice, Item) for this thread's neurons.
+template <class Real, class Visit>
+__device__ void for_each_item(NetworkView<Real> const& net, Slice const& slice, Visit const& visit) {
+    Item neuron = slice.first;
+    for (auto item = static_cast<std::int32_t>(threadIdx.x); item < slice.items;) {
+        visit(item, neuron);
+        item += static_cast<std::int32_t>(blockDim.x);
+        if (item < slice.items) neuron = item_of(net, slice.parts_end, neuron.part, item);
     }
 }
 
-/// All neurons of a slice; tells of each that spikes. @tparam simple only delta and exponential synapses and sources, which need few
-/// registers
-template <bool simple, class Real, class State, class Tell>
-__device__ void update_slice(NetworkView<Real> const& net, Slice const& slice, State const& state, std::int64_t step, DeviceSum<Real>* ring,
-                             Tell const& tell) {
-    std::int32_t p = slice.part;
-    for (auto item = static_cast<std::int32_t>(threadIdx.x); item < slice.items; item += static_cast<std::int32_t>(blockDim.x)) {
-        if (slice.items > static_cast<std::int32_t>(blockDim.x)) p = part_of(net, slice, p, item);
-        DevicePart const& part = net.parts[p];
-        bool spike = false;
-        switch (part.kind) {
-            case Kind::delta:
-                spike = advance_item<Kind::delta>(net, part, item, state, step, ring);
-                break;
-            case Kind::exponential_one:
-                spike = advance_item<Kind::exponential_one>(net, part, item, state, step, ring);
-                break;
-            case Kind::exponential:
-                spike = advance_item<Kind::exponential>(net, part, item, state, step, ring);
-                break;
-            case Kind::spike_source:
-            case Kind::poisson_source:
-                spike = source_spikes(net, part, item - part.item, step);
-                break;
-            default:
-                if constexpr (!simple) {
-                    if (part.kind == Kind::alpha) spike = advance_item<Kind::alpha>(net, part, item, state, step, ring);
-                    if (part.kind == Kind::alpha_one) spike = advance_item<Kind::alpha_one>(net, part, item, state, step, ring);
-                    if (part.kind == Kind::conductance) spike = advance_item<Kind::conductance>(net, part, item, state, step, ring);
-                    if (part.kind == Kind::hodgkin_huxley) spike = advance_item<Kind::hodgkin_huxley>(net, part, item, state, step, ring);
-                }
+/// Adds what Poisson stimuli bring to a neuron in `step` to the ring. Other threads may add to the same sums.
+template <class Real>
+__device__ void stimulate_item(NetworkView<Real> const& net, Item const& neuron, std::int32_t item, std::int64_t step,
+                               DeviceSum<Real>* ring) {
+    if (is_source(neuron.kind)) return;
+    DevicePart const& part = net.parts[neuron.part];
+    DeviceSum<Real> sums[2] = {0, 0};
+    add_poisson(net, part, part.first + (item - part.item), step, sums);
+    for (int k = 0; k < 2; ++k) {
+        std::uint32_t const slot = neuron.slot + static_cast<std::uint32_t>(k * part.stride);
+        if (sums[k] != 0) atomicAdd(&ring_sum(net, ring, slot, static_cast<std::uint32_t>(step)), sums[k]);
+    }
+}
+
+/// Poisson stimuli of a neuron through some steps, where they are as most are: none, or one that is there all the time.
+struct PlainStimulus {
+    static constexpr std::uint32_t none = 0xFFFFFFFFu, other = 0xFFFFFFFEu;
+    static constexpr int words = 5;
+    std::uint32_t slot;  ///< none; other: not so plain
+    std::uint32_t neuron;
+    std::uint32_t thresholds;  ///< number of the first, a multiple of 4, times 64; plus their count, at most 32
+    std::uint32_t stimulus;
+    std::int32_t weight;
+};
+
+template <class Real>
+__device__ PlainStimulus plain_stimulus(NetworkView<Real> const& net, Item const& neuron, std::int32_t item, std::int64_t first_step,
+                                        std::int64_t end) {
+    PlainStimulus plain{.slot = PlainStimulus::none, .neuron = 0, .thresholds = 0, .stimulus = 0, .weight = 0};
+    if (is_source(neuron.kind)) return plain;
+    DevicePart const& part = net.parts[neuron.part];
+    std::int64_t const number = part.first + (item - part.item);
+    for (std::int32_t k = net.poisson_begin[part.population]; k < net.poisson_begin[part.population + 1]; ++k) {
+        DevicePoisson const& stimulus = net.poisson[k];
+        if (number < stimulus.first || number >= stimulus.first + stimulus.count || stimulus.start >= end || stimulus.stop <= first_step)
+            continue;
+        DeviceTable const table =
+            net.tables[stimulus.table + (stimulus.table_of < 0 ? 0 : net.table_of[stimulus.table_of + number - stimulus.first])];
+        bool const is_plain = plain.slot == PlainStimulus::none && stimulus.start <= first_step && stimulus.stop >= end &&
+                              table.base == 0 && table.count <= 32 && table.first < (std::int64_t{1} << 26) &&
+                              number < (std::int64_t{1} << 32);
+        if (!is_plain) {
+            plain.slot = PlainStimulus::other;
+            return plain;
         }
-        if (spike) tell(part.first_id + static_cast<std::uint32_t>(item - part.item));
+        bool const second = channels_of(part.kind) == 2 && stimulus.weight < 0;
+        plain = {.slot = neuron.slot + static_cast<std::uint32_t>(second ? part.stride : 0),
+                 .neuron = static_cast<std::uint32_t>(number),
+                 .thresholds = static_cast<std::uint32_t>(table.first) << 6 | static_cast<std::uint32_t>(table.count),
+                 .stimulus = stimulus.stimulus,
+                 .weight = stimulus.weight};
+    }
+    return plain;
+}
+
+/// The same as stimulate_item.
+template <class Real>
+__device__ void stimulate_plainly(NetworkView<Real> const& net, PlainStimulus const& plain, std::uint32_t step, DeviceSum<Real>* ring) {
+    auto const half = [&](random::Purpose purpose) {
+        return half_word(random::draw_block(net.seed, purpose, plain.stimulus, step, plain.neuron >> 3), plain.neuron);
+    };
+    std::int32_t const count =
+        thresholds_reached(net.thresholds + (plain.thresholds >> 6), static_cast<std::int32_t>(plain.thresholds & 63u),
+                           half(random::Purpose::poisson) << 16, [&] { return half(random::Purpose::poisson_low); });
+    if (count != 0)
+        atomicAdd(&ring_sum(net, ring, plain.slot, step), static_cast<DeviceSum<Real>>(static_cast<long long>(count) * plain.weight));
+}
+
+/// @return whether a neuron spikes. @tparam simple only delta and exponential synapses and sources, which need few registers
+template <bool simple, class Real, class State>
+__device__ bool update_item(NetworkView<Real> const& net, Item const& neuron, std::int32_t item, State const& state, std::int64_t step,
+                            DeviceSum<Real>* ring) {
+    switch (neuron.kind) {
+        case Kind::delta:
+            return advance_item<Kind::delta>(net, neuron, item, state, step, ring);
+        case Kind::exponential_one:
+            return advance_item<Kind::exponential_one>(net, neuron, item, state, step, ring);
+        case Kind::exponential:
+            return advance_item<Kind::exponential>(net, neuron, item, state, step, ring);
+        case Kind::spike_source:
+        case Kind::poisson_source:
+            return source_spikes(net, net.parts[neuron.part], item - net.parts[neuron.part].item, step);
+        default:
+            if constexpr (!simple) {
+                if (neuron.kind == Kind::alpha) return advance_item<Kind::alpha>(net, neuron, item, state, step, ring);
+                if (neuron.kind == Kind::alpha_one) return advance_item<Kind::alpha_one>(net, neuron, item, state, step, ring);
+                if (neuron.kind == Kind::conductance) return advance_item<Kind::conductance>(net, neuron, item, state, step, ring);
+                if (neuron.kind == Kind::hodgkin_huxley) return advance_item<Kind::hodgkin_huxley>(net, neuron, item, state, step, ring);
+            }
+            return false;
     }
 }
 
@@ -244,8 +322,8 @@ struct Row {
 };
 
 template <class Real>
-__device__ Row row_of(NetworkView<Real> const& net, std::uint32_t source, std::int32_t slice) {
-    std::int64_t const at = static_cast<std::int64_t>(source) * (net.slices + 1) + slice;
+__device__ Row row_of(NetworkView<Real> const& net, std::int64_t source, std::int32_t slice) {
+    std::int64_t const at = source * (net.slices + 1) + slice;
     std::uint64_t const base = __ldg(net.row_base + source);
     if (net.row_offset_16 != nullptr) return {base + __ldg(net.row_offset_16 + at), base + __ldg(net.row_offset_16 + at + 1)};
     return {base + __ldg(net.row_offset + at), base + __ldg(net.row_offset + at + 1)};
@@ -266,37 +344,44 @@ __device__ void add_arrival(NetworkView<Real> const& net, uint2 const& synapse, 
     add_arrival(net, synapse.x, static_cast<std::int32_t>(synapse.y), now, ring);
 }
 
-/// A row's synapses for a spike at step `now`, by some lanes that each have up to four on their way.
+/// A row's synapses for a spike at step `now`, by some lanes that each have 16 bytes on their way.
 template <class Synapse, class Real>
 __device__ void deliver_row_of(NetworkView<Real> const& net, Row const& row, std::uint32_t lane, std::uint32_t lanes, std::uint32_t now,
                                DeviceSum<Real>* ring) {
     Synapse const* const synapses = static_cast<Synapse const*>(net.synapses) + row.begin;
     auto const length = static_cast<std::uint32_t>(row.end - row.begin);
-    for (std::uint32_t j = lane; j < length; j += 4 * lanes) {
-        Synapse synapse[4];
+    constexpr std::uint32_t at_once = 16 / sizeof(Synapse);
+    for (std::uint32_t j = lane; j < length; j += at_once * lanes) {
+        Synapse synapse[at_once];
 #pragma unroll
-        for (std::uint32_t i = 0; i < 4; ++i) {
+        for (std::uint32_t i = 0; i < at_once; ++i) {
             if (j + i * lanes < length) synapse[i] = __ldcs(synapses + j + i * lanes);
         }
 #pragma unroll
-        for (std::uint32_t i = 0; i < 4; ++i) {
+        for (std::uint32_t i = 0; i < at_once; ++i) {
             if (j + i * lanes < length) add_arrival(net, synapse[i], now, ring);
         }
     }
 }
 
-/// Rows of synapses, each by net.row_lanes lanes.
+/// One row, by some lanes.
 template <class Real>
-__device__ void deliver_listed(NetworkView<Real> const& net, Row const* rows, std::uint32_t count, std::int64_t step,
-                               DeviceSum<Real>* ring) {
-    auto const lanes = static_cast<std::uint32_t>(net.row_lanes), lane = threadIdx.x & (lanes - 1), now = static_cast<std::uint32_t>(step);
-    for (std::uint32_t r = threadIdx.x / lanes; r < count; r += blockDim.x / lanes) {
-        if (net.wide != 0) {
-            deliver_row_of<uint2>(net, rows[r], lane, lanes, now, ring);
-        } else {
-            deliver_row_of<std::uint32_t>(net, rows[r], lane, lanes, now, ring);
-        }
+__device__ void deliver_row(NetworkView<Real> const& net, Row const& row, std::uint32_t lane, std::uint32_t lanes, std::int64_t step,
+                            DeviceSum<Real>* ring) {
+    auto const now = static_cast<std::uint32_t>(step);
+    if (net.wide != 0) {
+        deliver_row_of<uint2>(net, row, lane, lanes, now, ring);
+    } else {
+        deliver_row_of<std::uint32_t>(net, row, lane, lanes, now, ring);
     }
+}
+
+/// Rows of a list, by all threads of the block.
+template <class Real>
+__device__ void deliver_listed(NetworkView<Real> const& net, Row const* rows, unsigned count, std::int64_t step, DeviceSum<Real>* ring) {
+    unsigned const lanes = 1u << net.row_shift, lane = threadIdx.x & (lanes - 1);
+    for (unsigned r = threadIdx.x >> net.row_shift; r < count; r += blockDim.x >> net.row_shift)
+        deliver_row(net, rows[r], lane, lanes, step, ring);
 }
 
 /// Samples of the neurons of a slice that are due at the end of `step`.
