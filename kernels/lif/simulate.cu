@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(threads_of<simple, false, Real>, 1)
             if (threadIdx.x < now) {
                 Row const row = row_of(net, list.items[offset + done + threadIdx.x], number);
                 rows[threadIdx.x] = row;
-                events += row.end - row.begin;
+                events += row.length;
             }
             __syncthreads();
             deliver_listed(net, rows, now, first_step + k - 1, ring);
@@ -146,33 +146,48 @@ __device__ void post_spikes(NetworkView<Real> const& net, std::int32_t slice, Si
     }
 }
 
-/// Waits for the words of all blocks, and puts the rows of the spikes that they tell into the list, as far as it reaches. `thread` counts
-/// from the block's last: the threads at its begin have more to do with neurons. @return synapses listed
+/// Waits for the words of all blocks, and puts the rows of the spikes that they tell into the list, as far as it reaches. The last warps of
+/// the block do it: the first have more to do with neurons. `thread` counts from the block's last. @return synapses listed
 template <class Real>
 __device__ std::uint64_t collect_spikes(NetworkView<Real> const& net, std::int32_t slice, Side const& side, unsigned mark, unsigned thread,
-                                        Row* rows, std::uint32_t* counts, std::uint32_t* starts, StepCounters& counters) {
-    std::uint64_t listed = 0;
+                                        bool any_here, Row* rows, std::uint32_t* counts, std::uint32_t* starts, StepCounters& counters) {
+    constexpr unsigned all_lanes = 0xFFFFFFFFu;
+    unsigned const lane = threadIdx.x % 32, lower = (1u << lane) - 1;
     unsigned long long const* const words = side.blocks + static_cast<unsigned>(slice) % board_copies * board_row(net.slices);
-    for (auto other = static_cast<std::int32_t>(thread); other < net.slices; other += static_cast<std::int32_t>(blockDim.x)) {
-        std::int64_t const first_item = net.item_begin[other];
-        unsigned long long const word = wait_for_word(words + other, mark);
+    std::uint64_t listed = 0;
+    for (auto first = static_cast<std::int32_t>(thread / 32 * 32); first < net.slices; first += static_cast<std::int32_t>(blockDim.x)) {
+        std::int32_t const other = first + static_cast<std::int32_t>(lane);
+        unsigned long long const word = other < net.slices ? wait_for_word(words + other, mark) : 0;
+        __syncwarp();
         unsigned const count = count_of(word);
-        counts[other] = count;
-        if (count == 0) continue;
-        unsigned const start = atomicAdd(&counters.all, count);
-        starts[other] = start;
-        if (other < slice) atomicAdd(&counters.before, count);
-        if (count > told_at_once) {
+        if (other < net.slices) counts[other] = count;
+        unsigned const one = __ballot_sync(all_lanes, count > 0);
+        if (one == 0) continue;
+        unsigned const two = __ballot_sync(all_lanes, count > 1), three = __ballot_sync(all_lanes, count > 2);
+        unsigned start = 0;
+        if (__any_sync(all_lanes, count > told_at_once)) {
+            if (count > 0) start = atomicAdd(&counters.all, count);
+            if (other < slice && count > 0) atomicAdd(&counters.before, count);
             counters.many = 1;
-            continue;
-        }
-#pragma unroll
-        for (unsigned p = 0; p < told_at_once; ++p) {
-            if (p < count && start + p < most_rows) {
-                Row const row = row_of(net, first_item + neuron_of(word, p), slice);
-                rows[start + p] = row;
-                listed += row.end - row.begin;
+        } else {
+            if (lane == 0) start = atomicAdd(&counters.all, static_cast<unsigned>(__popc(one) + __popc(two) + __popc(three)));
+            start =
+                __shfl_sync(all_lanes, start, 0) + static_cast<unsigned>(__popc(one & lower) + __popc(two & lower) + __popc(three & lower));
+            if (any_here && first < slice) {
+                unsigned const before = slice - first >= 32 ? all_lanes : (1u << (slice - first)) - 1;
+                if (lane == 0)
+                    atomicAdd(&counters.before,
+                              static_cast<unsigned>(__popc(one & before) + __popc(two & before) + __popc(three & before)));
             }
+        }
+        if (count == 0) continue;
+        starts[other] = start;
+        if (count > told_at_once) continue;
+        std::int64_t const first_item = net.item_begin[other];
+        for (unsigned p = 0; p < count && start + p < most_rows; ++p) {
+            Row const row = row_of(net, first_item + neuron_of(word, p), slice);
+            rows[start + p] = row;
+            listed += row.length;
         }
     }
     return listed;
@@ -200,24 +215,23 @@ __device__ std::uint64_t list_rows(NetworkView<Real> const& net, std::int32_t sl
         unsigned long long const word = wait_for_word(told ? side.blocks + other : side.neurons + net.item_begin[other] + p, mark);
         Row const row = row_of(net, net.item_begin[other] + neuron_of(word, told ? p : 0), slice);
         rows[place] = row;
-        listed += row.end - row.begin;
+        listed += row.length;
     }
     __syncthreads();
     return listed;
 }
 
-/// Cycles of one multiprocessor in the parts of a step; one thread counts those of every eighth step.
+/// Cycles of one multiprocessor in the parts of a step, counted by one thread.
 struct PhaseClock {
     unsigned long long* sum;  ///< [phases], in shared memory
-    bool on = false;
+    bool here;                ///< this thread
     unsigned last = 0;
 
-    __device__ void begin(std::int32_t k) {
-        on = threadIdx.x == 0 && blockIdx.x == 0 && k % 8 == 0;
-        if (on) last = cycles();
+    __device__ void begin() {
+        if (here) last = cycles();
     }
     __device__ void end(int phase) {
-        if (!on) return;
+        if (!here) return;
         unsigned const now = cycles();
         sum[phase] += now - last;
         last = now;
@@ -246,7 +260,8 @@ struct BlockMemory<true, Real> {
         std::uint64_t const bytes = net.wide != 0 ? 8 : 4;
         for (auto i = static_cast<std::int32_t>(threadIdx.x); i < slice.items; i += static_cast<std::int32_t>(blockDim.x)) {
             std::uint64_t const begin = row_of(net, slice.first_item + i, 0).begin * bytes / 16;
-            std::uint64_t const end = (row_of(net, slice.first_item + i, net.slices - 1).end * bytes + 15) / 16;
+            Row const last = row_of(net, slice.first_item + i, net.slices - 1);
+            std::uint64_t const end = ((last.begin + last.length) * bytes + 15) / 16;
             sources[i] = {static_cast<std::uint32_t>(begin),
                           end <= 0xFFFFFFFFu && end - begin < (1u << 20) ? static_cast<std::uint32_t>(end - begin) : 0u};
         }
@@ -254,7 +269,7 @@ struct BlockMemory<true, Real> {
     /// Brings all that the other blocks will ask for after this neuron's spike into the cache that they share.
     __device__ void fetch_ahead(NetworkView<Real> const& net, Slice const& slice, std::int32_t item) const {
         SourceRow const row = sources[item];
-        prefetch(static_cast<uint4 const*>(net.synapses) + row.begin, 16 * row.length);
+//        prefetch(static_cast<uint4 const*>(net.synapses) + row.begin, 16 * row.length);
         if (net.row_offset_16 == nullptr) return;
         std::int64_t const offsets = (slice.first_item + item) * (net.slices + 1);
         prefetch(reinterpret_cast<uint4 const*>(net.row_offset_16) + offsets / 8, static_cast<unsigned>(net.slices + 1) / 8 * 16 + 32);
@@ -361,7 +376,7 @@ __global__ void __launch_bounds__(threads_of<simple, in_shared, Real>, 1)
     std::int64_t const most_held = static_cast<std::int64_t>(list.capacity) - 2 * net.neurons;
     std::int64_t offset = 0;
     std::uint64_t events = 0;
-    PhaseClock clock{.sum = cycle_sums};
+    PhaseClock clock{.sum = cycle_sums, .here = threadIdx.x == 0 && blockIdx.x == 0};
     for (std::int32_t k = 0;; ++k) {
         bool const go_on = k + 1 < steps && offset <= most_held;  // the same decision in every block
         std::int64_t const step = first_step + k;
@@ -369,7 +384,7 @@ __global__ void __launch_bounds__(threads_of<simple, in_shared, Real>, 1)
         unsigned long long* const words = (k & 1) != 0 ? board + side_words : board;
         Side const side{words, words + board_copies * board_row(net.slices)};
 
-        clock.begin(k);
+        clock.begin();
         for_each_item(net, slice, [&](std::int32_t item, Item const& neuron) {
             if (update_item<simple>(net, neuron, item, memory.state, step, memory.ring)) {
                 memory.fetch_ahead(net, slice, item);
@@ -383,17 +398,19 @@ __global__ void __launch_bounds__(threads_of<simple, in_shared, Real>, 1)
         if (go_on) memory.stimulate(net, slice, step + 1);  // while the words travel
         sample_slice(net, number, memory.state, step, first_step);
         clock.end(stimulus_phase);
-        events += collect_spikes(net, number, side, mark, thread, rows, counts, starts, counters);
+        events += collect_spikes(net, number, side, mark, thread, spikes != 0, rows, counts, starts, counters);
         __syncthreads();
         clock.end(exchange_phase);
 
         unsigned const all = counters.all;
-        for (unsigned done = 0; done < all; done += most_rows) {
-            if (done > 0 || counters.many != 0) {
+        if (all <= most_rows && counters.many == 0) {
+            deliver_listed(net, rows, all, step, memory.ring);
+        } else {
+            for (unsigned done = 0; done < all; done += most_rows) {
                 if (done > 0) __syncthreads();
                 events += list_rows(net, number, side, mark, rows, counts, starts, owners, done, all);
+                deliver_listed(net, rows, min(all - done, static_cast<unsigned>(most_rows)), step, memory.ring);
             }
-            deliver_listed(net, rows, min(all - done, static_cast<unsigned>(most_rows)), step, memory.ring);
         }
         if (spikes != 0) {
             std::int64_t const mine = offset + counters.before;
@@ -478,7 +495,7 @@ __global__ void __launch_bounds__(256)
     auto const slots = static_cast<std::uint32_t>(net.delay_slots);
     for (std::int64_t k = threadIdx.x / 32; k < count; k += blockDim.x / 32) {
         Row const row = row_of(net, items[k], slice);
-        for (std::uint64_t j = row.begin + threadIdx.x % 32; j < row.end; j += 32) {
+        for (std::uint64_t j = row.begin + threadIdx.x % 32; j < row.begin + row.length; j += 32) {
             std::uint32_t index;
             std::int32_t weight;
             if (net.wide != 0) {

@@ -318,15 +318,17 @@ __device__ bool update_item(NetworkView<Real> const& net, Item const& neuron, st
 
 /// The synapses of one source onto one slice.
 struct Row {
-    std::uint64_t begin, end;
+    std::uint64_t begin;
+    std::uint32_t length;
 };
 
 template <class Real>
 __device__ Row row_of(NetworkView<Real> const& net, std::int64_t source, std::int32_t slice) {
     std::int64_t const at = source * (net.slices + 1) + slice;
     std::uint64_t const base = __ldg(net.row_base + source);
-    if (net.row_offset_16 != nullptr) return {base + __ldg(net.row_offset_16 + at), base + __ldg(net.row_offset_16 + at + 1)};
-    return {base + __ldg(net.row_offset + at), base + __ldg(net.row_offset + at + 1)};
+    std::uint32_t const begin = net.row_offset_16 != nullptr ? __ldg(net.row_offset_16 + at) : __ldg(net.row_offset + at);
+    std::uint32_t const end = net.row_offset_16 != nullptr ? __ldg(net.row_offset_16 + at + 1) : __ldg(net.row_offset + at + 1);
+    return {base + begin, end - begin};
 }
 
 template <class Real>
@@ -349,17 +351,16 @@ template <class Synapse, class Real>
 __device__ void deliver_row_of(NetworkView<Real> const& net, Row const& row, std::uint32_t lane, std::uint32_t lanes, std::uint32_t now,
                                DeviceSum<Real>* ring) {
     Synapse const* const synapses = static_cast<Synapse const*>(net.synapses) + row.begin;
-    auto const length = static_cast<std::uint32_t>(row.end - row.begin);
     constexpr std::uint32_t at_once = 16 / sizeof(Synapse);
-    for (std::uint32_t j = lane; j < length; j += at_once * lanes) {
-        Synapse synapse[at_once];
+    for (std::uint32_t j = lane; j < row.length; j += at_once * lanes) {
+        Synapse synapse[at_once] = {};
 #pragma unroll
         for (std::uint32_t i = 0; i < at_once; ++i) {
-            if (j + i * lanes < length) synapse[i] = __ldcs(synapses + j + i * lanes);
+            if (j + i * lanes < row.length) synapse[i] = __ldcs(synapses + j + i * lanes);
         }
 #pragma unroll
         for (std::uint32_t i = 0; i < at_once; ++i) {
-            if (j + i * lanes < length) add_arrival(net, synapse[i], now, ring);
+            if (j + i * lanes < row.length) add_arrival(net, synapse[i], now, ring);
         }
     }
 }
@@ -381,7 +382,7 @@ template <class Real>
 __device__ void deliver_listed(NetworkView<Real> const& net, Row const* rows, unsigned count, std::int64_t step, DeviceSum<Real>* ring) {
     unsigned const lanes = 1u << net.row_shift, lane = threadIdx.x & (lanes - 1);
     for (unsigned r = threadIdx.x >> net.row_shift; r < count; r += blockDim.x >> net.row_shift)
-        deliver_row(net, rows[r], lane, lanes, step, ring);
+        deliver_row(net, Row(rows[r]), lane, lanes, step, ring);
 }
 
 /// Samples of the neurons of a slice that are due at the end of `step`.
