@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
-#include <cstdlib>
 #include <numeric>
 
 /// The CUDA engine: the network in device memory, one block for each slice.
@@ -251,7 +250,7 @@ private:
         if (short_rows) {
             std::vector<std::uint16_t> const narrow(table.row_offset.begin(), table.row_offset.end());
             auto ordered = by_item(narrow, slices + 1);
-            ordered.resize(ordered.size() + 32);  // rows are fetched ahead in units of 16 bytes
+            ordered.resize(ordered.size() + 32);  // they are fetched ahead in units of 16 bytes
             row_offset_16_ = uploaded(context_, ordered);
         } else {
             row_offset_ = uploaded(context_, by_item(table.row_offset, slices + 1));
@@ -260,10 +259,8 @@ private:
         // Enough lanes that a usual row is on its way in two loads of each, and a power of two.
         std::int64_t const usual = table.synapses / std::max<std::int64_t>(rows, 1);
         row_shift_ = std::clamp(static_cast<std::int32_t>(std::bit_width(static_cast<std::uint64_t>(usual / 2))), 2, 5);
-        if (char const* e = std::getenv("CA3_SHIFT")) row_shift_ = std::atoi(e);
-        synapses_ = Buffer<std::byte>(context_, static_cast<std::int64_t>(table.storage.size()) + 16);
-        if (!table.storage.empty())
-            ca3::cuda::copy_to_device(context_.state(), synapses_.data(), table.storage.data(), table.storage.size());
+        synapses_ = Buffer<std::byte>(context_, static_cast<std::int64_t>(table.storage.size()));
+        if (!table.storage.empty()) synapses_.copy_from_host(table.storage.data());
         times_.synapses = table.synapses;
         times_.bytes =
             static_cast<std::int64_t>(table.storage.size() + table.row_base.size() * 8 + table.row_offset.size() * (short_rows ? 2 : 4)) +

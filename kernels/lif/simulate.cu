@@ -69,18 +69,12 @@ __global__ void __launch_bounds__(threads_of<simple, false, Real>, 1)
 
 constexpr std::int32_t most_rows = 512;  // listed at a time
 
-/// All synapses of a neuron, in units of 16 bytes.
-struct SourceRow {
-    std::uint32_t begin, length;
-};
-
 /// Where the parts of a block's shared memory begin, in bytes: sums and state, if they fit, then lists. Every block has the same.
 struct SharedPlan {
     bool network;          ///< the ring of sums, at the begin, and the state are in shared memory
     std::int32_t values;   ///< Real[1 + variables][stride]
     std::int32_t rests;    ///< std::int32_t[stride]
     std::int32_t stimuli;  ///< std::uint32_t[PlainStimulus::words][stride]
-    std::int32_t sources;  ///< SourceRow[stride]
     std::int32_t stride;   ///< neurons of the largest slice
     std::int32_t rows;     ///< Row[most_rows]
     std::int32_t counts;   ///< std::uint32_t[slices]
@@ -100,7 +94,6 @@ SharedPlan plan_shared(std::int64_t sum_bytes, std::int64_t real_bytes, std::int
                         .values = part(network ? (1 + hints.variables) * stride * real_bytes : 0),
                         .rests = part(network ? stride * 4 : 0),
                         .stimuli = part(network ? PlainStimulus::words * stride * 4 : 0),
-                        .sources = part(network ? stride * std::int64_t{sizeof(SourceRow)} : 0),
                         .stride = stride,
                         .rows = part(most_rows * std::int64_t{sizeof(Row)}),
                         .counts = part(slices * 4),
@@ -114,6 +107,14 @@ SharedPlan plan_shared(std::int64_t sum_bytes, std::int64_t real_bytes, std::int
     bool const possible = hints.largest_ring <= limit && hints.largest_items <= limit;
     if (SharedPlan const plan = make(true); possible && plan.bytes <= limit) return plan;
     return make(false);
+}
+
+/// Brings what tells all blocks where their rows of a neuron are into the cache that they share.
+template <class Real>
+__device__ void fetch_offsets(NetworkView<Real> const& net, std::int64_t item) {
+    if (net.row_offset_16 == nullptr) return;
+    std::int64_t const begin = item * (net.slices + 1) / 8;  // units of 16 bytes
+    prefetch(reinterpret_cast<uint4 const*>(net.row_offset_16) + begin, static_cast<unsigned>(net.slices + 1) / 8 * 16 + 32);
 }
 
 /// What a block counts of the spikes of a step.
@@ -247,32 +248,12 @@ struct BlockMemory<true, Real> {
     DeviceSum<Real>* ring;
     SharedState<Real> state;
     std::uint32_t* stimuli;
-    SourceRow* sources;
 
     __device__ BlockMemory(NetworkView<Real> const&, Slice const&, std::int32_t, SharedPlan const& plan) {
         auto* const shared = dynamic_shared<unsigned char>();
         ring = reinterpret_cast<DeviceSum<Real>*>(shared);
         state = {reinterpret_cast<Real*>(shared + plan.values), reinterpret_cast<std::int32_t*>(shared + plan.rests), plan.stride};
         stimuli = reinterpret_cast<std::uint32_t*>(shared + plan.stimuli);
-        sources = reinterpret_cast<SourceRow*>(shared + plan.sources);
-    }
-    __device__ void find_rows(NetworkView<Real> const& net, Slice const& slice) const {
-        std::uint64_t const bytes = net.wide != 0 ? 8 : 4;
-        for (auto i = static_cast<std::int32_t>(threadIdx.x); i < slice.items; i += static_cast<std::int32_t>(blockDim.x)) {
-            std::uint64_t const begin = row_of(net, slice.first_item + i, 0).begin * bytes / 16;
-            Row const last = row_of(net, slice.first_item + i, net.slices - 1);
-            std::uint64_t const end = ((last.begin + last.length) * bytes + 15) / 16;
-            sources[i] = {static_cast<std::uint32_t>(begin),
-                          end <= 0xFFFFFFFFu && end - begin < (1u << 20) ? static_cast<std::uint32_t>(end - begin) : 0u};
-        }
-    }
-    /// Brings all that the other blocks will ask for after this neuron's spike into the cache that they share.
-    __device__ void fetch_ahead(NetworkView<Real> const& net, Slice const& slice, std::int32_t item) const {
-        SourceRow const row = sources[item];
-//        prefetch(static_cast<uint4 const*>(net.synapses) + row.begin, 16 * row.length);
-        if (net.row_offset_16 == nullptr) return;
-        std::int64_t const offsets = (slice.first_item + item) * (net.slices + 1);
-        prefetch(reinterpret_cast<uint4 const*>(net.row_offset_16) + offsets / 8, static_cast<unsigned>(net.slices + 1) / 8 * 16 + 32);
     }
     __device__ void prepare_stimuli(NetworkView<Real> const& net, Slice const& slice, std::int64_t first_step, std::int64_t end) const {
         for_each_item(net, slice, [&](std::int32_t item, Item const& neuron) {
@@ -331,8 +312,6 @@ struct BlockMemory<false, Real> {
 
     __device__ BlockMemory(NetworkView<Real> const& net, Slice const& slice, std::int32_t number, SharedPlan const&)
         : ring(net.ring + net.ring_begin[number]), state{net, slice.first_item} {}
-    __device__ void find_rows(NetworkView<Real> const&, Slice const&) const {}
-    __device__ void fetch_ahead(NetworkView<Real> const&, Slice const&, std::int32_t) const {}
     __device__ void prepare_stimuli(NetworkView<Real> const&, Slice const&, std::int64_t, std::int64_t) const {}
     __device__ void stimulate(NetworkView<Real> const& net, Slice const& slice, std::int64_t step) const {
         for_each_item(net, slice, [&](std::int32_t item, Item const& neuron) { stimulate_item(net, neuron, item, step, ring); });
@@ -359,7 +338,6 @@ __global__ void __launch_bounds__(threads_of<simple, in_shared, Real>, 1)
     auto* const owners = reinterpret_cast<std::uint16_t*>(shared + plan.owners);
     auto* const spiked = reinterpret_cast<std::uint32_t*>(shared + plan.spiked);
     memory.load(net, slice, number, variables);
-    memory.find_rows(net, slice);
     memory.prepare_stimuli(net, slice, first_step, first_step + steps);
     if (threadIdx.x == 0) {
         counters = {};
@@ -387,7 +365,7 @@ __global__ void __launch_bounds__(threads_of<simple, in_shared, Real>, 1)
         clock.begin();
         for_each_item(net, slice, [&](std::int32_t item, Item const& neuron) {
             if (update_item<simple>(net, neuron, item, memory.state, step, memory.ring)) {
-                memory.fetch_ahead(net, slice, item);
+                fetch_offsets(net, slice.first_item + item);
                 spiked[atomicAdd(&spikes_here, 1u)] = static_cast<std::uint32_t>(item);
             }
         });
