@@ -81,8 +81,8 @@ std::vector<double> rates_hz(Environment const& environment, HodgkinHuxleyOption
     lif::Network network(environment.context, network_options(environment, o));
     auto const neurons = static_cast<std::int64_t>(currents_nA.size());
     auto const population = network.add_population("neurons", neurons, neuron_of(o.area_cm2));
-    std::vector<double> pA;
-    for (double const nA : currents_nA) pA.push_back(1e3 * nA);
+    std::vector<double> pA(currents_nA.size());
+    std::transform(currents_nA.begin(), currents_nA.end(), pA.begin(), [](double nA) { return 1e3 * nA; });
     network.add_current(population, lif::StepCurrent{.amplitude_pA = pA});
     auto const spikes = network.record_spikes(population, {.start_ms = 500.0});
     network.run(o.step_ms * std::round(1000.0 / o.step_ms));

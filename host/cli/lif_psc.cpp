@@ -79,8 +79,8 @@ nlohmann::json run_psc(Environment const& environment, PscOptions const& o) {
     Report report(environment, "psc", "N3", "Post-synaptic currents: h(t) = t^n exp(-t / tau_s) / (n! tau_s^(n + 1))");
     auto const train = random_train(options, o);
     double const single_ms = o.step_ms;
-    std::vector<double> arrivals;
-    for (double const t : train) arrivals.push_back(t + o.step_ms);
+    std::vector<double> arrivals(train.size());
+    std::transform(train.begin(), train.end(), arrivals.begin(), [&](double t) { return t + o.step_ms; });
     report.line("tau_s = " + plain(o.tau_s_ms) + " ms, steps of " + plain(o.step_ms) + " ms; one spike, and a train of " +
                 std::to_string(train.size()) + " at " + plain(o.rate_hz) + " per second for " + plain(o.ms) + " ms");
 

@@ -50,7 +50,7 @@ public:
         table_.bytes_per_synapse = plan_.weight_bits == 16 ? 4 : 8;
         double const run = usual_run(plan_, static_cast<double>(slices));
         table_.per_block = run >= 20.0 ? 16 : (run >= 5.0 || start.back() > std::numeric_limits<std::uint32_t>::max() ? 4 : 1);
-        block_bytes_ = static_cast<std::size_t>(table_.bytes_per_synapse * table_.per_block);
+        block_bytes_ = static_cast<std::size_t>(table_.bytes_per_synapse) * static_cast<std::size_t>(table_.per_block);
         region_bytes_ = most_bytes(start);
         std::uint64_t const available = available_host_bytes(), least = start.back() * static_cast<std::uint64_t>(table_.bytes_per_synapse);
         if (available != 0 && least > available) throw OutOfMemory("Network::build: synapses", least, available);

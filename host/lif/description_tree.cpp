@@ -112,7 +112,7 @@ std::string reason(std::string const& words) {
     auto const place = from("parse error at "), message = from(" - ");
     auto const after_place = words.find(": ", place), last_read = words.find("; last read: ", message);
     if (place == 0 || message == 0 || after_place == std::string::npos) return start_of(words);
-    std::string const text = words.substr(place, after_place + 2 - place) + words.substr(message, last_read - message);
+    std::string text = words.substr(place, after_place + 2 - place) + words.substr(message, last_read - message);
     if (last_read == std::string::npos) return text;
     auto const expected = words.rfind("; expected ");
     auto const from_the_parser = [](char c) { return c >= ' ' && c <= '~'; };

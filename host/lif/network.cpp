@@ -134,7 +134,7 @@ Population Network::add_population(std::string name, std::int64_t neurons, Hodgk
     return static_cast<Population>(plan.populations.size() - 1);
 }
 
-Population Network::add_poisson_source(std::string name, std::int64_t neurons, Value rate_hz, double start_ms, double stop_ms) {
+Population Network::add_poisson_source(std::string name, std::int64_t neurons, Value const& rate_hz, double start_ms, double stop_ms) {
     auto& plan = state_->plan;
     std::string const where = "Network::add_poisson_source: \"" + name + "\"";
     require_size(rate_hz, neurons, where, "rate_hz");
@@ -190,7 +190,7 @@ Projection Network::connect(Population source, Population target, Rule rule, Syn
 
 // ---- stimuli and recorders -----------------------------------------------------------------------------------------------
 
-Stimulus Network::add_poisson(Population population, PoissonStimulus stimulus) {
+Stimulus Network::add_poisson(Population population, PoissonStimulus const& stimulus) {
     auto& plan = state_->plan;
     auto const& to = state_->population(population, "Network::add_poisson");
     std::string const where = "Network::add_poisson: \"" + to.name + "\"";
@@ -233,7 +233,7 @@ Stimulus Network::add_poisson(Population population, PoissonStimulus stimulus) {
     return static_cast<Stimulus>(state_->stimuli++);
 }
 
-Stimulus Network::add_current(Population population, StepCurrent current) {
+Stimulus Network::add_current(Population population, StepCurrent const& current) {
     auto& plan = state_->plan;
     auto const& to = state_->population(population, "Network::add_current");
     std::string const where = "Network::add_current: \"" + to.name + "\"";

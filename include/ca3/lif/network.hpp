@@ -128,14 +128,15 @@ public:
                               Distribution initial_v_mV = std::numeric_limits<double>::quiet_NaN());
     /// Neurons without state, each of which spikes in a step with probability 1 - exp(-rate step): at most once, and so slightly less often
     /// than a Poisson process.
-    Population add_poisson_source(std::string name, std::int64_t neurons, Value rate_hz, double start_ms = 0.0, double stop_ms = forever);
+    Population add_poisson_source(std::string name, std::int64_t neurons, Value const& rate_hz, double start_ms = 0.0,
+                                  double stop_ms = forever);
     /// Neuron i spikes at times_ms[i]: multiples of the step, from one step on, at most one in a step, in any order.
     Population add_spike_source(std::string name, std::vector<std::vector<double>> const& times_ms);
 
     Projection connect(Population source, Population target, Rule rule, SynapseParameters synapse);
 
-    Stimulus add_poisson(Population, PoissonStimulus);
-    Stimulus add_current(Population, StepCurrent);
+    Stimulus add_poisson(Population, PoissonStimulus const&);
+    Stimulus add_current(Population, StepCurrent const&);
     Stimulus add_current(Population, CurrentArray);
 
     Recorder record_spikes(Population, RecordSpikes = {});
