@@ -2,6 +2,7 @@
 #include "lif/probe.hpp"
 #include "lif/statistics.hpp"
 #include "support/backends.hpp"
+#include "support/compare.hpp"
 
 #include <gtest/gtest.h>
 
@@ -262,6 +263,30 @@ TEST_P(SynapseParameter, SignOfAWeightChoosesTheCurrent) {
 }
 
 // ---- the width of a weight -----------------------------------------------------------------------------------------------------
+
+// Delays of up to 4,000 steps: on a GPU the sums of a few neurons for so many steps do not fit shared memory.
+TEST_P(SynapseParameter, DelaysMayBeThousandsOfSteps) {
+    auto const spikes = [](Context const& on, Precision precision) {
+        Network network(on, {.step_ms = 0.1, .seed = 3, .precision = precision});
+        std::vector<std::vector<double>> times(40);
+        for (std::size_t i = 0; i < times.size(); ++i) times[i] = {0.1 * static_cast<double>(i + 1), 30.0 + 0.1 * static_cast<double>(i)};
+        auto const sources = network.add_spike_source("sources", times);
+        auto const targets = network.add_population("targets", 600, LifParameters{.synapse = Synapse::delta, .refractory_ms = 0.0});
+        network.connect(sources, targets, AllToAll{},
+                        {.weight = Distribution::normal(20.0, 4.0), .delay_ms = Distribution::uniform(0.1, 400.0)});
+        network.connect(targets, targets, FixedInDegree{2}, {.weight = 8.0, .delay_ms = 123.4});
+        auto const recorder = network.record_spikes(targets);
+        network.run(250.0);
+        network.run(250.0);
+        return network.spikes(recorder);
+    };
+    for (auto const precision : {Precision::f32, Precision::f64}) {
+        SpikeTrain const expected = spikes(Context::reference(), precision), actual = spikes(context(), precision);
+        EXPECT_GT(expected.steps.size(), 10'000u);
+        EXPECT_TRUE(same_values(expected.steps, actual.steps));
+        EXPECT_TRUE(same_values(expected.neurons, actual.neurons));
+    }
+}
 
 TEST(WeightBits, FewSynapsesAreStoredInFull) {
     for (auto const precision : precisions) {
