@@ -3,6 +3,7 @@
 #include "core/state.hpp"
 
 #include <cstddef>
+#include <cstdint>
 
 /// The CUDA runtime as the rest of the host code sees it: cuda_context.cpp, or no_cuda.cpp in a build without CUDA.
 namespace ca3::cuda {
@@ -27,6 +28,8 @@ private:
 void open(CudaOptions const& options, detail::ContextState& state);
 void close(detail::ContextState& state) noexcept;
 
+/// Of the context's device. In builds with CUDA. @throws DeviceError
+[[nodiscard]] std::uint64_t free_bytes(detail::ContextState const& state);
 /// Stream-ordered. @throws OutOfMemory with the bytes asked and free
 [[nodiscard]] void* allocate(detail::ContextState const& state, std::size_t bytes);
 void release(detail::ContextState const& state, void* pointer) noexcept;

@@ -147,6 +147,14 @@ void* allocate(detail::ContextState const& state, std::size_t bytes) {
     return pointer;
 }
 
+std::uint64_t free_bytes(detail::ContextState const& state) {
+    CurrentDevice const current(state.device.index);
+    std::size_t free_bytes = 0;
+    std::size_t total_bytes = 0;
+    CA3_CHECK_RUNTIME(cudaMemGetInfo(&free_bytes, &total_bytes));
+    return free_bytes;
+}
+
 void release(detail::ContextState const& state, void* pointer) noexcept {
     if (pointer == nullptr) return;
     try {

@@ -3,6 +3,7 @@
 
 #include "core/cuda.hpp"
 #include "kernels/lif/network_view.hpp"
+#include "lif/checks.hpp"
 #include "lif/coefficients.hpp"
 #include "lif/cpu_layout.hpp"
 #include "lif/cuda_stimuli.hpp"
@@ -444,6 +445,15 @@ private:
 }  // namespace
 
 std::unique_ptr<Engine> make_engine(Context const& context, Plan const& plan) {
+    double synapses = 0.0;
+    for (auto const& p : plan.projections) synapses += p.expected_synapses;
+    double const bytes = synapses * (plan.weight_bits == 16 ? 4.0 : 8.0) + static_cast<double>(plan.neurons()) * 100.0;
+    std::uint64_t const available = ca3::cuda::free_bytes(context.state());
+    if (bytes > static_cast<double>(available)) {
+        throw OutOfMemory("Network::build: " + std::to_string(plan.neurons()) + " neurons and about " + text(synapses) +
+                              " synapses on GPU " + std::to_string(context.device()),
+                          static_cast<std::uint64_t>(std::min(bytes, 1e19)), available);
+    }
     if (plan.options.precision == Precision::f64) return std::make_unique<CudaEngine<double>>(context, plan);
     return std::make_unique<CudaEngine<float>>(context, plan);
 }

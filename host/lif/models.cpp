@@ -2,6 +2,7 @@
 
 #include <ca3/error.hpp>
 
+#include "lif/checks.hpp"
 #include "lif/model_networks.hpp"
 
 #include <cmath>
@@ -38,7 +39,7 @@ void check(Model model, ModelOptions const& options) {
     std::string const name(to_string(model));
     if (!(options.scale > 0.0) || !std::isfinite(options.scale) || (options.scale > 1.0 && !may_grow(model)))
         throw InvalidArgument("make_model: the scale of " + name + " must be " + (may_grow(model) ? "positive" : "in (0, 1]") + ", is " +
-                              std::to_string(options.scale));
+                              text(options.scale));
     if (options.drive == Drive::dc && model != Model::potjans_diesmann)
         throw InvalidArgument("make_model: only potjans-diesmann can be driven by dc, not " + name);
 }
@@ -81,8 +82,7 @@ Model model_from_name(std::string_view name) {
 std::int64_t scaled(double full, double factor, char const* what) {
     double const number = std::nearbyint(full * factor);
     if (number < 1.0 || number > std::numeric_limits<std::int32_t>::max())
-        throw InvalidArgument("make_model: a scale of " + std::to_string(factor) + (number < 1.0 ? " leaves no " : " makes too many ") +
-                              what);
+        throw InvalidArgument("make_model: a scale of " + text(factor) + (number < 1.0 ? " leaves no " : " makes too many ") + what);
     return static_cast<std::int64_t>(number);
 }
 

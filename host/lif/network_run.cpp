@@ -1,3 +1,4 @@
+#include "lif/checks.hpp"
 #include "lif/coefficients.hpp"
 #include "lif/connect.hpp"
 #include "lif/network_state.hpp"
@@ -95,9 +96,8 @@ void require_memory(Context const& context, Plan const& plan) {
     }
     std::uint64_t const available = available_host_bytes();
     if (bytes > 1e19 || (available != 0 && bytes > static_cast<double>(available))) {
-        throw OutOfMemory(
-            "Network::build: " + std::to_string(plan.neurons()) + " neurons and about " + std::to_string(synapses) + " synapses",
-            static_cast<std::uint64_t>(std::min(bytes, 1e19)), available);
+        throw OutOfMemory("Network::build: " + std::to_string(plan.neurons()) + " neurons and about " + text(synapses) + " synapses",
+                          static_cast<std::uint64_t>(std::min(bytes, 1e19)), available);
     }
 }
 

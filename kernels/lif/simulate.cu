@@ -1,5 +1,6 @@
 #include "kernels/common/device.cuh"
-#include "kernels/lif/board.cuh"
+#include "kernels/lif/block_memory.cuh"
+#include "kernels/lif/exchange.cuh"
 #include "kernels/lif/step.cuh"
 
 #include <algorithm>
@@ -13,11 +14,12 @@ namespace {
 /// Blocks of networks with simple neurons are large, to have a thread for every neuron and many loads on their way; others need the
 /// registers.
 template <bool simple, bool in_shared, class Real>
-constexpr int threads_of = simple              ? (sizeof(Real) == 8 ? 512
-                                                  : in_shared       ? 768
-                                                                    : 640)
-                           : sizeof(Real) == 8 ? 256
-                                               : 512;
+constexpr int threads_of = [] {
+    bool const f64 = sizeof(Real) == 8;
+    if (!simple) return f64 ? 256 : 512;
+    if (f64) return 512;
+    return in_shared ? 768 : 640;
+}();
 
 // ---- one launch a step -----------------------------------------------------------------------------------------------
 
@@ -25,8 +27,8 @@ constexpr int threads_of = simple              ? (sizeof(Real) == 8 ? 512
 template <bool simple, class Real>
 __global__ void __launch_bounds__(threads_of<simple, false, Real>, 1)
     step_kernel(NetworkView<Real> net, SpikeList list, std::int64_t first_step, std::int32_t k, std::int32_t last) {
-    constexpr std::uint32_t most_rows = threads_of<simple, false, Real>;
-    __shared__ Row rows[most_rows];
+    constexpr std::uint32_t at_once = threads_of<simple, false, Real>;
+    __shared__ Row rows[at_once];
     auto const number = static_cast<std::int32_t>(blockIdx.x);
     DeviceSum<Real>* const ring = net.ring + net.ring_begin[number];
     std::uint64_t offset = 0;
@@ -34,8 +36,8 @@ __global__ void __launch_bounds__(threads_of<simple, false, Real>, 1)
         offset = list.offset[k - 1];
         std::uint32_t const count = list.count[k - 1];
         std::uint64_t events = 0;
-        for (std::uint32_t done = 0; done < count; done += most_rows) {
-            std::uint32_t const now = min(count - done, most_rows);
+        for (std::uint32_t done = 0; done < count; done += at_once) {
+            std::uint32_t const now = min(count - done, at_once);
             if (threadIdx.x < now) {
                 Row const row = row_of(net, list.items[offset + done + threadIdx.x], number);
                 rows[threadIdx.x] = row;
@@ -67,23 +69,6 @@ __global__ void __launch_bounds__(threads_of<simple, false, Real>, 1)
 
 // ---- one launch for all --------------------------------------------------------------------------------------------
 
-constexpr std::int32_t most_rows = 512;  // listed at a time
-
-/// Where the parts of a block's shared memory begin, in bytes: sums and state, if they fit, then lists. Every block has the same.
-struct SharedPlan {
-    bool network;          ///< the ring of sums, at the begin, and the state are in shared memory
-    std::int32_t values;   ///< Real[1 + variables][stride]
-    std::int32_t rests;    ///< std::int32_t[stride]
-    std::int32_t stimuli;  ///< std::uint32_t[PlainStimulus::words][stride]
-    std::int32_t stride;   ///< neurons of the largest slice
-    std::int32_t rows;     ///< Row[most_rows]
-    std::int32_t counts;   ///< std::uint32_t[slices]
-    std::int32_t starts;   ///< std::uint32_t[slices]
-    std::int32_t owners;   ///< std::uint16_t[most_rows]
-    std::int32_t spiked;   ///< std::uint32_t[stride]
-    std::int64_t bytes;
-};
-
 SharedPlan plan_shared(std::int64_t sum_bytes, std::int64_t real_bytes, std::int32_t slices, LaunchHints const& hints, std::int64_t limit) {
     auto const stride = static_cast<std::int32_t>(hints.largest_items);
     auto const make = [&](bool network) {
@@ -109,119 +94,6 @@ SharedPlan plan_shared(std::int64_t sum_bytes, std::int64_t real_bytes, std::int
     return make(false);
 }
 
-/// Brings what tells all blocks where their rows of a neuron are into the cache that they share.
-template <class Real>
-__device__ void fetch_offsets(NetworkView<Real> const& net, std::int64_t item) {
-    if (net.row_offset_16 == nullptr) return;
-    std::int64_t const begin = item * (net.slices + 1) / 8;  // units of 16 bytes
-    prefetch(reinterpret_cast<uint4 const*>(net.row_offset_16) + begin, static_cast<unsigned>(net.slices + 1) / 8 * 16 + 32);
-}
-
-/// What a block counts of the spikes of a step.
-struct StepCounters {
-    unsigned all;     ///< of all blocks
-    unsigned before;  ///< of the blocks before this one
-    unsigned many;    ///< a block has more than its word tells
-};
-
-/// One side of the board: copies of the first part, and the second part by neuron of the network.
-struct Side {
-    unsigned long long* blocks;   ///< [board_copies][board_row(slices)]
-    unsigned long long* neurons;  ///< [item]
-};
-
-/// Tells all blocks of this block's spikes. `thread` counts from the block's last.
-template <class Real>
-__device__ void post_spikes(NetworkView<Real> const& net, std::int32_t slice, Side const& side, std::uint32_t const* spiked, unsigned count,
-                            unsigned mark, unsigned thread) {
-    if (thread < board_copies) {
-        unsigned long long word = count_only(count);
-        if (count <= told_at_once) {
-            word = static_cast<unsigned long long>(count) << 56;
-            for (unsigned p = 0; p < count; ++p) word |= static_cast<unsigned long long>(spiked[p]) << (16 * p);
-        }
-        post_word(side.blocks + thread * board_row(net.slices) + slice, marked(word, mark));
-    }
-    if (count > told_at_once) {
-        for (unsigned p = thread; p < count; p += blockDim.x) post_word(side.neurons + net.item_begin[slice] + p, marked(spiked[p], mark));
-    }
-}
-
-/// Waits for the words of all blocks, and puts the rows of the spikes that they tell into the list, as far as it reaches. The last warps of
-/// the block do it: the first have more to do with neurons. `thread` counts from the block's last. @return synapses listed
-template <class Real>
-__device__ std::uint64_t collect_spikes(NetworkView<Real> const& net, std::int32_t slice, Side const& side, unsigned mark, unsigned thread,
-                                        bool any_here, Row* rows, std::uint32_t* counts, std::uint32_t* starts, StepCounters& counters) {
-    constexpr unsigned all_lanes = 0xFFFFFFFFu;
-    unsigned const lane = threadIdx.x % 32, lower = (1u << lane) - 1;
-    unsigned long long const* const words = side.blocks + static_cast<unsigned>(slice) % board_copies * board_row(net.slices);
-    std::uint64_t listed = 0;
-    for (auto first = static_cast<std::int32_t>(thread / 32 * 32); first < net.slices; first += static_cast<std::int32_t>(blockDim.x)) {
-        std::int32_t const other = first + static_cast<std::int32_t>(lane);
-        unsigned long long const word = other < net.slices ? wait_for_word(words + other, mark) : 0;
-        __syncwarp();
-        unsigned const count = count_of(word);
-        if (other < net.slices) counts[other] = count;
-        unsigned const one = __ballot_sync(all_lanes, count > 0);
-        if (one == 0) continue;
-        unsigned const two = __ballot_sync(all_lanes, count > 1), three = __ballot_sync(all_lanes, count > 2);
-        unsigned start = 0;
-        if (__any_sync(all_lanes, count > told_at_once)) {
-            if (count > 0) start = atomicAdd(&counters.all, count);
-            if (other < slice && count > 0) atomicAdd(&counters.before, count);
-            counters.many = 1;
-        } else {
-            if (lane == 0) start = atomicAdd(&counters.all, static_cast<unsigned>(__popc(one) + __popc(two) + __popc(three)));
-            start =
-                __shfl_sync(all_lanes, start, 0) + static_cast<unsigned>(__popc(one & lower) + __popc(two & lower) + __popc(three & lower));
-            if (any_here && first < slice) {
-                unsigned const before = slice - first >= 32 ? all_lanes : (1u << (slice - first)) - 1;
-                if (lane == 0)
-                    atomicAdd(&counters.before,
-                              static_cast<unsigned>(__popc(one & before) + __popc(two & before) + __popc(three & before)));
-            }
-        }
-        if (count == 0) continue;
-        starts[other] = start;
-        if (count > told_at_once) continue;
-        std::int64_t const first_item = net.item_begin[other];
-        for (unsigned p = 0; p < count && start + p < most_rows; ++p) {
-            Row const row = row_of(net, first_item + neuron_of(word, p), slice);
-            rows[start + p] = row;
-            listed += row.length;
-        }
-    }
-    return listed;
-}
-
-/// Lists the rows number `begin` ... of the step that are not yet there, each by a thread. All threads of the block call.
-/// @param owners receives the slices that the spikes are of  @return synapses listed
-template <class Real>
-__device__ std::uint64_t list_rows(NetworkView<Real> const& net, std::int32_t slice, Side const& side, unsigned mark, Row* rows,
-                                   std::uint32_t const* counts, std::uint32_t const* starts, std::uint16_t* owners, unsigned begin,
-                                   unsigned all) {
-    for (auto other = static_cast<std::int32_t>(threadIdx.x); other < net.slices; other += static_cast<std::int32_t>(blockDim.x)) {
-        for (unsigned p = 0; p < counts[other]; ++p) {
-            unsigned const place = starts[other] + p - begin;  // wraps where it lies before
-            if (place < most_rows) owners[place] = static_cast<std::uint16_t>(other);
-        }
-    }
-    __syncthreads();
-    std::uint64_t listed = 0;
-    for (unsigned place = threadIdx.x; place < min(all - begin, static_cast<unsigned>(most_rows)); place += blockDim.x) {
-        std::int32_t const other = owners[place];
-        bool const told = counts[other] <= told_at_once;
-        if (told && begin == 0) continue;
-        unsigned const p = place + begin - starts[other];
-        unsigned long long const word = wait_for_word(told ? side.blocks + other : side.neurons + net.item_begin[other] + p, mark);
-        Row const row = row_of(net, net.item_begin[other] + neuron_of(word, told ? p : 0), slice);
-        rows[place] = row;
-        listed += row.length;
-    }
-    __syncthreads();
-    return listed;
-}
-
 /// Cycles of one multiprocessor in the parts of a step, counted by one thread.
 struct PhaseClock {
     unsigned long long* sum;  ///< [phases], in shared memory
@@ -237,87 +109,6 @@ struct PhaseClock {
         sum[phase] += now - last;
         last = now;
     }
-};
-
-/// A block's own memory.
-template <bool in_shared, class Real>
-struct BlockMemory;
-
-template <class Real>
-struct BlockMemory<true, Real> {
-    DeviceSum<Real>* ring;
-    SharedState<Real> state;
-    std::uint32_t* stimuli;
-
-    __device__ BlockMemory(NetworkView<Real> const&, Slice const&, std::int32_t, SharedPlan const& plan) {
-        auto* const shared = dynamic_shared<unsigned char>();
-        ring = reinterpret_cast<DeviceSum<Real>*>(shared);
-        state = {reinterpret_cast<Real*>(shared + plan.values), reinterpret_cast<std::int32_t*>(shared + plan.rests), plan.stride};
-        stimuli = reinterpret_cast<std::uint32_t*>(shared + plan.stimuli);
-    }
-    __device__ void prepare_stimuli(NetworkView<Real> const& net, Slice const& slice, std::int64_t first_step, std::int64_t end) const {
-        for_each_item(net, slice, [&](std::int32_t item, Item const& neuron) {
-            PlainStimulus const plain = plain_stimulus(net, neuron, item, first_step, end);
-            stimuli[item] = plain.slot;
-            stimuli[state.stride + item] = plain.neuron;
-            stimuli[2 * state.stride + item] = plain.thresholds;
-            stimuli[3 * state.stride + item] = plain.stimulus;
-            stimuli[4 * state.stride + item] = static_cast<std::uint32_t>(plain.weight);
-        });
-    }
-    __device__ void stimulate(NetworkView<Real> const& net, Slice const& slice, std::int64_t step) const {
-        for_each_item(net, slice, [&](std::int32_t item, Item const& neuron) {
-            std::uint32_t const slot = stimuli[item];
-            if (slot == PlainStimulus::none) return;
-            if (slot == PlainStimulus::other) {
-                stimulate_item(net, neuron, item, step, ring);
-                return;
-            }
-            PlainStimulus const plain{.slot = slot,
-                                      .neuron = stimuli[state.stride + item],
-                                      .thresholds = stimuli[2 * state.stride + item],
-                                      .stimulus = stimuli[3 * state.stride + item],
-                                      .weight = static_cast<std::int32_t>(stimuli[4 * state.stride + item])};
-            stimulate_plainly(net, plain, static_cast<std::uint32_t>(step), ring);
-        });
-    }
-    __device__ void load(NetworkView<Real> const& net, Slice const& slice, std::int32_t number, int variables) const {
-        DeviceSum<Real> const* const global_ring = net.ring + net.ring_begin[number];
-        std::int64_t const sums = net.ring_begin[number + 1] - net.ring_begin[number];
-        for (std::int64_t i = threadIdx.x; i < sums; i += blockDim.x) ring[i] = global_ring[i];
-        GlobalState<Real> const global{net, slice.first_item};
-        for (auto i = static_cast<std::int32_t>(threadIdx.x); i < slice.items; i += static_cast<std::int32_t>(blockDim.x)) {
-            state.v(i) = global.v(i);
-            for (int k = 0; k < variables; ++k) state.s(k, i) = global.s(k, i);
-            state.rest(i) = global.rest(i);
-        }
-    }
-    __device__ void store(NetworkView<Real> const& net, Slice const& slice, std::int32_t number, int variables) const {
-        DeviceSum<Real>* const global_ring = net.ring + net.ring_begin[number];
-        std::int64_t const sums = net.ring_begin[number + 1] - net.ring_begin[number];
-        for (std::int64_t i = threadIdx.x; i < sums; i += blockDim.x) global_ring[i] = ring[i];
-        GlobalState<Real> const global{net, slice.first_item};
-        for (auto i = static_cast<std::int32_t>(threadIdx.x); i < slice.items; i += static_cast<std::int32_t>(blockDim.x)) {
-            global.v(i) = state.v(i);
-            for (int k = 0; k < variables; ++k) global.s(k, i) = state.s(k, i);
-            global.rest(i) = state.rest(i);
-        }
-    }
-};
-
-template <class Real>
-struct BlockMemory<false, Real> {
-    DeviceSum<Real>* ring;
-    GlobalState<Real> state;
-
-    __device__ BlockMemory(NetworkView<Real> const& net, Slice const& slice, std::int32_t number, SharedPlan const&)
-        : ring(net.ring + net.ring_begin[number]), state{net, slice.first_item} {}
-    __device__ void prepare_stimuli(NetworkView<Real> const&, Slice const&, std::int64_t, std::int64_t) const {}
-    __device__ void stimulate(NetworkView<Real> const& net, Slice const& slice, std::int64_t step) const {
-        for_each_item(net, slice, [&](std::int32_t item, Item const& neuron) { stimulate_item(net, neuron, item, step, ring); });
-    }
-    __device__ void load(NetworkView<Real> const&, Slice const&, std::int32_t, int) const {}
-    __device__ void store(NetworkView<Real> const&, Slice const&, std::int32_t, int) const {}
 };
 
 /// All steps. @tparam in_shared the ring of sums and the state are copied into shared memory, and back at the end

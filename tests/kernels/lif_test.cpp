@@ -3,9 +3,12 @@
 #include "support/lif_operations.hpp"
 #include "support/simt/executor.hpp"
 
+#include <ca3/error.hpp>
 #include <ca3/lif.hpp>
 
 #include <gtest/gtest.h>
+
+#include <string>
 
 namespace ca3::test {
 namespace {
@@ -29,6 +32,21 @@ TEST(LifKernels, CubaSpikesAsOnTheReference) {
     auto const expected = trains(Context::reference());
     ASSERT_GT(expected.size(), 20u);
     EXPECT_TRUE(same_values(expected, trains(Context::cuda())));
+}
+
+TEST(LifKernels, ANetworkTooLargeForTheDeviceIsRefusedWithItsBytes) {
+    simt::Scope const scope({.memory_bytes = 1 << 20});
+    Network net(Context::cuda());
+    auto const neurons = net.add_population("neurons", 1000, LifParameters{});
+    net.connect(neurons, neurons, FixedInDegree{1000}, {});
+    try {
+        net.build();
+        FAIL() << "nothing was thrown";
+    } catch (OutOfMemory const& e) {
+        EXPECT_GE(e.requested_bytes, 4'000'000u);
+        EXPECT_LE(e.free_bytes, 1u << 20);
+        EXPECT_NE(std::string(e.what()).find("Network::build: 1000 neurons"), std::string::npos) << e.what();
+    }
 }
 
 TEST(LifKernels, OperationsAreThoseOfTheReference) {
