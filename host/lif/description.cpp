@@ -38,8 +38,8 @@ Population add(Network& network, PopulationEntry&& entry) {
 }
 
 Stimulus add(Network& network, Population population, StimulusEntry&& entry) {
-    if (auto* poisson = std::get_if<PoissonStimulus>(&entry.stimulus)) return network.add_poisson(population, std::move(*poisson));
-    if (auto* step = std::get_if<StepCurrent>(&entry.stimulus)) return network.add_current(population, std::move(*step));
+    if (auto const* poisson = std::get_if<PoissonStimulus>(&entry.stimulus)) return network.add_poisson(population, *poisson);
+    if (auto const* step = std::get_if<StepCurrent>(&entry.stimulus)) return network.add_current(population, *step);
     return network.add_current(population, std::get<CurrentArray>(std::move(entry.stimulus)));
 }
 
