@@ -90,12 +90,13 @@ TEST(LifModelsOnTheExecutor, SpikeAsOnTheReference) {
 }
 
 TEST(LifCheckpoint, MovesBetweenTheExecutorAndTheCpu) {
-    auto const network = [](Context const& context) { return make_model(context, Model::potjans_diesmann, {.scale = 0.02}, {.seed = 4}); };
+    auto const network = [](Context const& context) { return make_model(context, Model::potjans_diesmann, {.scale = 0.05}, {.seed = 4}); };
     std::string const path = testing::TempDir() + "ca3_lif_executor_checkpoint.npz";
     auto whole = network(Context::reference());
-    whole.run(30.0);
+    whole.run(80.0);
     auto first = network(Context::cpu({.threads = 2}));
-    first.run(10.0);
+    first.run(60.0);
+    ASSERT_GT(first.times().spikes, 50) << "what is still on its way would be nothing";
     first.save(path);
     auto second = network(Context::cuda());
     second.load(path);

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace ca3::test {
 namespace {
@@ -32,6 +33,28 @@ TEST(LifKernels, CubaSpikesAsOnTheReference) {
     auto const expected = trains(Context::reference());
     ASSERT_GT(expected.size(), 20u);
     EXPECT_TRUE(same_values(expected, trains(Context::cuda())));
+}
+
+TEST(LifKernels, StepsWithMoreSpikesThanAreListedAtATimeAreDelivered) {
+    auto const counts = [](Context const& context) {
+        Network net(context, {.seed = 3});
+        std::vector<std::vector<double>> times(1300);
+        for (std::size_t i = 0; i < times.size(); ++i) times[i] = {0.5, 1.0 + 0.1 * static_cast<double>(i % 3)};
+        auto const sources = net.add_spike_source("sources", times);
+        auto const targets = net.add_population("targets", 200, LifParameters{.synapse = Synapse::delta, .refractory_ms = 0.0});
+        net.connect(sources, targets, FixedInDegree{30}, {.weight = Distribution::normal(1.0, 0.5), .delay_ms = 0.1});
+        net.run(3.0);
+        auto const v = net.voltages_mV(targets);
+        auto const n = net.spike_counts(targets);
+        std::vector<double> all(v.begin(), v.end());
+        all.insert(all.end(), n.begin(), n.end());
+        return all;
+    };
+    auto const expected = counts(Context::reference());
+    for (int const multiprocessors : {1, 2}) {
+        simt::Scope const scope({.multiprocessors = multiprocessors});
+        EXPECT_TRUE(same_values(expected, counts(Context::cuda()))) << multiprocessors << " multiprocessors";
+    }
 }
 
 TEST(LifKernels, ANetworkTooLargeForTheDeviceIsRefusedWithItsBytes) {

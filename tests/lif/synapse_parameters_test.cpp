@@ -288,6 +288,29 @@ TEST_P(SynapseParameter, DelaysMayBeThousandsOfSteps) {
     }
 }
 
+// More spikes in a step than a kernel lists at a time, many of some slices and a few of the others.
+TEST_P(SynapseParameter, ThousandsMaySpikeInOneStep) {
+    auto const spikes = [](Context const& on) {
+        Network network(on, {.step_ms = 0.1, .seed = 5});
+        std::vector<std::vector<double>> times(4000);
+        for (std::size_t i = 0; i < times.size(); ++i) {
+            if (i < 2000 || i % 20 == 0) times[i].push_back(0.5);
+            if (i >= 2000 || i % 20 == 0) times[i].push_back(0.9);
+        }
+        auto const sources = network.add_spike_source("sources", times);
+        auto const targets = network.add_population("targets", 1500, LifParameters{.synapse = Synapse::delta, .refractory_ms = 0.0});
+        network.connect(sources, targets, FixedInDegree{20}, {.weight = Distribution::normal(2.0, 1.0), .delay_ms = 0.1});
+        network.connect(targets, targets, FixedInDegree{10}, {.weight = Distribution::normal(3.0, 1.0), .delay_ms = 0.2});
+        auto const recorder = network.record_spikes(targets);
+        network.run(5.0);
+        return network.spikes(recorder);
+    };
+    SpikeTrain const expected = spikes(Context::reference()), actual = spikes(context());
+    EXPECT_GT(expected.steps.size(), 1500u);
+    EXPECT_TRUE(same_values(expected.steps, actual.steps));
+    EXPECT_TRUE(same_values(expected.neurons, actual.neurons));
+}
+
 TEST(WeightBits, FewSynapsesAreStoredInFull) {
     for (auto const precision : precisions) {
         Network network(Context::cpu(), {.precision = precision});
