@@ -53,6 +53,47 @@ void keep(T const& value) {
 }
 
 #if defined(__x86_64__)
+/// 24 sums that do not wait for each other: two fused products a cycle with four cycles from one to the next need 8.
+__attribute__((target("avx512f"))) float multiply_add_512(std::int64_t rounds) {
+    constexpr int sums = 24;
+    __m512 sum[sums];
+#pragma GCC unroll 24
+    for (int i = 0; i < sums; ++i) sum[i] = _mm512_set1_ps(static_cast<float>(i));
+    __m512 a = _mm512_set1_ps(0.999f), b = _mm512_set1_ps(1e-3f);
+    for (std::int64_t round = 0; round < rounds; ++round) {
+        asm volatile("" : "+v"(a), "+v"(b));
+#pragma GCC unroll 24
+        for (int i = 0; i < sums; ++i) sum[i] = _mm512_fmadd_ps(sum[i], a, b);
+    }
+    float lanes[16], total = 0.0f;
+#pragma GCC unroll 24
+    for (int i = 0; i < sums; ++i) {
+        _mm512_storeu_ps(lanes, sum[i]);
+        total += lanes[i % 16];
+    }
+    return total;
+}
+
+__attribute__((target("avx2,fma"))) float multiply_add_256(std::int64_t rounds) {
+    constexpr int sums = 12;
+    __m256 sum[sums];
+#pragma GCC unroll 12
+    for (int i = 0; i < sums; ++i) sum[i] = _mm256_set1_ps(static_cast<float>(i));
+    __m256 a = _mm256_set1_ps(0.999f), b = _mm256_set1_ps(1e-3f);
+    for (std::int64_t round = 0; round < rounds; ++round) {
+        asm volatile("" : "+x"(a), "+x"(b));
+#pragma GCC unroll 12
+        for (int i = 0; i < sums; ++i) sum[i] = _mm256_fmadd_ps(sum[i], a, b);
+    }
+    float lanes[8], total = 0.0f;
+#pragma GCC unroll 12
+    for (int i = 0; i < sums; ++i) {
+        _mm256_storeu_ps(lanes, sum[i]);
+        total += lanes[i % 8];
+    }
+    return total;
+}
+
 constexpr std::int64_t words = 64;
 constexpr int rows = 8;
 
@@ -217,6 +258,20 @@ double byte_products_per_second(int) {
     return 0.0;
 }
 #endif
+
+double fma_flops_per_second(int threads) {
+#if defined(__x86_64__)
+    constexpr std::int64_t rounds = 200'000;
+    if (__builtin_cpu_supports("avx512f"))
+        return 24.0 * 16.0 * 2.0 * static_cast<double>(rounds) * threads /
+               fastest(threads, 15, [](int) { keep(multiply_add_512(rounds)); });
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return 12.0 * 8.0 * 2.0 * static_cast<double>(rounds) * threads / fastest(threads, 15, [](int) { keep(multiply_add_256(rounds)); });
+#else
+    (void)threads;
+#endif
+    return 0.0;
+}
 
 double write_bytes_per_second(int threads, std::size_t bytes) {
     std::unique_ptr<std::byte, Free> const buffer(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{64})));

@@ -14,6 +14,9 @@ namespace ca3::bench {
 /// VPDPBUSD of 512 bits per second, 64 products of bytes each; 0 where the CPU has none.
 [[nodiscard]] double byte_products_per_second(int threads);
 
+/// Operations (two for each fused product) per second on f32 vectors of 512 bits, or of 256 where the CPU has no AVX-512; 0 without FMA.
+[[nodiscard]] double fma_flops_per_second(int threads);
+
 /// Bytes per second written past the caches, to a buffer of so many bytes.
 [[nodiscard]] double write_bytes_per_second(int threads, std::size_t bytes);
 

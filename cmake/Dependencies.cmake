@@ -4,9 +4,12 @@ find_package(ZLIB REQUIRED)
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+
 # Headers that the sources use and the public interface does not show.
 target_include_directories(ca3_build SYSTEM INTERFACE ${RANDOM123_INCLUDE_DIR}
-  $<TARGET_PROPERTY:nlohmann_json::nlohmann_json,INTERFACE_INCLUDE_DIRECTORIES>)
+  $<TARGET_PROPERTY:nlohmann_json::nlohmann_json,INTERFACE_INCLUDE_DIRECTORIES>
+  $<TARGET_PROPERTY:Eigen3::Eigen,INTERFACE_INCLUDE_DIRECTORIES>)
 
 if(CA3_BUILD_CLI)
   find_package(CLI11 REQUIRED)
@@ -14,7 +17,6 @@ if(CA3_BUILD_CLI)
 endif()
 if(CA3_BUILD_TESTS)
   find_package(GTest REQUIRED)
-  find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 endif()
 if(CA3_BUILD_BENCH)
   find_package(benchmark REQUIRED)

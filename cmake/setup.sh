@@ -14,9 +14,9 @@ if [[ ${CA3_SKIP_SETUP:-0} == 1 ]]; then exit 0; fi
 base=(
     'cmake cmake' 'ninja-build ninja' 'g++ g++' 'gnuplot-nox gnuplot'
     'libcli11-dev CLI/CLI.hpp' 'nlohmann-json3-dev nlohmann/json.hpp' 'librandom123-dev Random123/philox.h'
-    'zlib1g-dev zlib.h' 'libpng-dev png.h'
+    'zlib1g-dev zlib.h' 'libpng-dev png.h' 'libeigen3-dev eigen3/Eigen/Core'
 )
-test=('libgtest-dev gtest/gtest.h' 'libeigen3-dev eigen3/Eigen/Core')
+test=('libgtest-dev gtest/gtest.h')
 bench=('libbenchmark-dev benchmark/benchmark.h' 'libdnnl-dev dnnl.h')
 ci=('clang clang++' 'clang-format clang-format' 'clang-tidy clang-tidy' 'libclang-rt-14-dev libclang_rt.fuzzer' 'shellcheck shellcheck')
 

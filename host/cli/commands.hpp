@@ -26,4 +26,8 @@ void add_lif_populations(CLI::App& lif, Options const&);     // N4
 void add_lif_hodgkin_huxley(CLI::App& lif, Options const&);  // N5
 void add_lif_run(CLI::App& lif, Options const&);             // N6
 
+void add_autoencoder_train(CLI::App& autoencoder, Options const&);
+void add_autoencoder_apply(CLI::App& autoencoder, Options const&);        // encode, decode, reconstruct, activations, evaluate, gradient
+void add_autoencoder_experiments(CLI::App& autoencoder, Options const&);  // run A1 ... M2
+
 }  // namespace ca3::cli

@@ -88,12 +88,13 @@ std::string whole_tics(Panel const& p) {
     return number(std::max(1.0, std::ceil((high - low) / 12.0)));
 }
 
-/// Text is taken literally everywhere (noenhanced); only the tics of a logarithmic axis use gnuplot's markup.
+/// Text is taken literally everywhere (noenhanced); only the tics of a logarithmic axis use gnuplot's markup. The kind of axis comes before
+/// its range: a range from 0 on is none for the logarithmic axis of the panel before.
 void add_axes(std::ostream& out, Panel const& p) {
-    out << "set title " << quoted(p.title) << " noenhanced\nset xlabel " << quoted(p.x_label) << " noenhanced\nset ylabel "
-        << quoted(p.y_label) << " noenhanced\nset xrange " << range(p.x_range) << "\nset yrange " << range(p.y_range) << "\nset key "
-        << p.key << " noenhanced\nunset arrow\nunset label\nset xtics " << (p.whole_x ? whole_tics(p) : "autofreq") << '\n'
-        << (p.log_y ? "set logscale y\nset format y '10^{%T}'\n" : "unset logscale y\nset format y '%g'\n");
+    out << (p.log_y ? "set logscale y\nset format y '10^{%T}'\n" : "unset logscale y\nset format y '%g'\n") << "set title "
+        << quoted(p.title) << " noenhanced\nset xlabel " << quoted(p.x_label) << " noenhanced\nset ylabel " << quoted(p.y_label)
+        << " noenhanced\nset xrange " << range(p.x_range) << "\nset yrange " << range(p.y_range) << "\nset key " << p.key
+        << " noenhanced\nunset arrow\nunset label\nset xtics " << (p.whole_x ? whole_tics(p) : "autofreq") << '\n';
     for (auto const& [x, text] : p.marks) {
         out << "set arrow from " << number(x) << ", graph 0 to " << number(x) << ", graph 1 nohead lw 1.5 dt 3 lc rgb '#666666'\n"
             << "set label " << quoted(text) << " noenhanced at " << number(x)

@@ -1,3 +1,4 @@
+#include "autoencoder_experiments.hpp"
 #include "commands.hpp"
 #include "experiments.hpp"
 
@@ -103,17 +104,20 @@ void run(Options const& options, std::int64_t per_digit) {
     json["H7"] = run_toy(environment, {.trials = 200});
     json["H8"] = run_letters(environment, {.trials = 200});
     json["H9"] = run_overlaps(environment, {.cues = 50});
+    json["A10"] = run_losses(environment, {.epochs = 3, .variants = {"mse"}});
     write_json(options, json);
     std::chrono::duration<double> const seconds = std::chrono::steady_clock::now() - begin;
     if (options.prints_text())
         std::cout << "A short tour in " << fixed(seconds.count(), 1)
-                  << " s; ca3 hopfield --help lists the experiments in full. Figures are in " << options.out << ".\n";
+                  << " s; ca3 hopfield --help, ca3 lif --help and ca3 autoencoder run list the experiments in full. Figures are in "
+                  << options.out << ".\n";
 }
 
 }  // namespace
 
 void add_demo(CLI::App& app, Options const& options) {
-    auto* command = app.add_subcommand("demo", "A short tour: digits recalled from half their pixels, then the experiments H1 to H9");
+    auto* command =
+        app.add_subcommand("demo", "A short tour: digits recalled from half their pixels, then the experiments H1 to H9, and A10");
     auto per_digit = std::make_shared<std::int64_t>(10);
     command->add_option("--per-digit", *per_digit, "Images stored of each digit")->check(CLI::PositiveNumber)->capture_default_str();
     command->callback([&options, per_digit] { run(options, *per_digit); });

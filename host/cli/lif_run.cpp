@@ -1,6 +1,7 @@
 #include "commands.hpp"
 #include "lif_recording.hpp"
 #include "progress.hpp"
+#include "whole_file.hpp"
 
 #include <ca3/error.hpp>
 #include <ca3/lif/models.hpp>
@@ -69,13 +70,6 @@ Subject from_file(Context const& context, Arguments const& a) {
             .title = file,
             .about = {{"network", a.network}},
             .recorders = std::move(described.recordings)};
-}
-
-/// A long run should not end with a file that cannot be written. @param file may be empty @throws FileError
-void check_folder(std::filesystem::path const& file) {
-    std::error_code error;
-    if (file.has_parent_path() && !std::filesystem::is_directory(file.parent_path(), error))
-        throw FileError("cannot write '" + file.string() + "': there is no folder '" + file.parent_path().string() + "'");
 }
 
 /// Without recorders of its own the network gets one for the spikes of each population.
@@ -236,7 +230,7 @@ nlohmann::json run(Environment const& environment, Arguments const& a) {
     Options options = environment.options;
     options.seed = network.options().seed;  // the file's, where it has one
     Environment const own{.options = options, .context = environment.context, .part_of_tour = true};
-    for (auto const& file : {a.result, a.save, options.json}) check_folder(file);
+    for (auto const& file : {a.result, a.save, options.json}) check_can_write(file);
     add_recorders(subject, a.record);
     network.build();
     if (!a.load.empty()) network.load(a.load);

@@ -41,12 +41,17 @@ void add_commands(CLI::App& app, ca3::cli::Options const& options) {
     add_lif_psc(lif, options);
     add_lif_populations(lif, options);
     add_lif_hodgkin_huxley(lif, options);
+    auto& autoencoder = *app.add_subcommand("autoencoder", "Dense networks: your own data, and the experiments");
+    autoencoder.require_subcommand(1);
+    add_autoencoder_train(autoencoder, options);
+    add_autoencoder_apply(autoencoder, options);
+    add_autoencoder_experiments(autoencoder, options);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("CA3: associative memories and spiking networks, on NVIDIA GPUs and on the CPU", "ca3");
+    CLI::App app("CA3: associative memories, spiking networks and autoencoders, on NVIDIA GPUs and on the CPU", "ca3");
     app.set_version_flag("--version", "ca3 " CA3_VERSION_STRING);
     app.fallthrough();
     app.require_subcommand(1);

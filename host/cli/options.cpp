@@ -15,7 +15,10 @@ void add_global_options(CLI::App& app, Options& o) {
     add(add_choice(app, "--instruction-set", o.instruction_set, sets, "Instruction set of the CPU backend"));
     add(app.add_option("--device", o.device, "Number of the GPU"))->check(CLI::NonNegativeNumber);
     add(app.add_option("--seed", o.seed, "Seed of everything random"))->capture_default_str();
-    add(app.add_option("--data", o.data, "Folder with the four MNIST files, plain or .gz; without it synthetic digits are used"))
+    add(app.add_option(
+            "--data", o.data,
+            "Folder with the four MNIST files, plain or .gz (ca3 autoencoder train, encode and the like: or samples in X.npy); without "
+            "it synthetic digits are used"))
         ->type_name("DIR");
     add(app.add_option("--out", o.out, "Folder for figures and tables"))->type_name("DIR")->capture_default_str();
     add(app.add_option("--json", o.json, "Write the results to this file; -: to standard output, in place of the text"))->type_name("FILE");

@@ -14,8 +14,14 @@ public:
     ~Progress();
 
     void advance();
+    /// Advances to this step of the total, which may not fall.
+    void advance_to(std::int64_t done);
+    /// Changes the words before the bar.
+    void relabel(std::string label);
 
 private:
+    void draw(int filled);
+
     std::string label_;
     std::int64_t total_;
     std::int64_t done_ = 0;

@@ -46,6 +46,10 @@ void Report::line(std::string const& text) {
     if (environment_.options.prints_text()) std::cout << text << '\n';
 }
 
+void Report::member(std::string const& key, nlohmann::json value) {
+    json_[key] = std::move(value);
+}
+
 void Report::table(std::string const& key, std::string const& title, Table const& table) {
     json_["tables"][key] = to_json(table);
     json_["tables"][key]["title"] = title;

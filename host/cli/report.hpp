@@ -29,6 +29,10 @@ public:
     Report(Environment const&, std::string name, std::string const& id, std::string const& title, std::string const& data = {});
 
     void line(std::string const& text);
+    /// Sets a member at the top of the JSON, such as "command".
+    void member(std::string const& key, nlohmann::json value);
+    /// OUT/<file>, for the caller to write; it is listed among the files written.
+    [[nodiscard]] std::string path(std::string const& file);
     /// Prints the table under its title, and keeps it in the JSON as `key`.
     void table(std::string const& key, std::string const& title, Table const&);
     /// Keeps `value` in the JSON under "results".
@@ -42,8 +46,6 @@ public:
     nlohmann::json finish();
 
 private:
-    [[nodiscard]] std::string path(std::string const& file);
-
     Environment const& environment_;
     std::string name_;
     std::vector<std::string> files_;

@@ -43,6 +43,14 @@ void write_whole(fs::path const& path, std::string_view bytes) {
     file.commit();
 }
 
+void check_can_write(fs::path const& path) {
+    std::error_code error;
+    if (path.empty()) return;
+    if (path.has_parent_path() && !fs::is_directory(path.parent_path(), error))
+        throw FileError("cannot write '" + path.string() + "': there is no folder '" + path.parent_path().string() + "'");
+    if (fs::is_directory(path, error)) throw FileError("cannot write '" + path.string() + "': it is a folder");
+}
+
 void make_folder(fs::path const& path) {
     std::error_code error;
     fs::create_directories(path, error);

@@ -28,6 +28,9 @@ private:
 
 /// @throws FileError
 void write_whole(std::filesystem::path const& path, std::string_view bytes);
+/// A long run should not end with a file that cannot be written. @param path may be empty
+/// @throws FileError when its folder does not exist, or it is a folder itself
+void check_can_write(std::filesystem::path const& path);
 /// Makes the folder and those above it. @throws FileError
 void make_folder(std::filesystem::path const& path);
 

@@ -1,11 +1,16 @@
+#include "io/json_tree.hpp"
 #include "lif/description_entries.hpp"
-#include "lif/description_tree.hpp"
 
 #include <algorithm>
 #include <map>
 
 namespace ca3::lif::description {
 namespace {
+
+using io::Members;
+using io::Node;
+using io::parse_tree;
+using io::quoted;
 
 /// The numbers of the populations read so far, by name.
 using Names = std::map<std::string, std::size_t, std::less<>>;

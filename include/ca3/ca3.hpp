@@ -1,5 +1,12 @@
 #pragma once
 
+#include <ca3/autoencoder.hpp>
+#include <ca3/autoencoder/baselines.hpp>
+#include <ca3/autoencoder/data.hpp>
+#include <ca3/autoencoder/description.hpp>
+#include <ca3/autoencoder/layers.hpp>
+#include <ca3/autoencoder/model.hpp>
+#include <ca3/autoencoder/training.hpp>
 #include <ca3/context.hpp>
 #include <ca3/digits.hpp>
 #include <ca3/error.hpp>

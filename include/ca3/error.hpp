@@ -63,6 +63,17 @@ public:
     using Error::Error;
 };
 
+/// NaN or an infinity came up in a computation, which stopped before it changed anything.
+class NonFinite : public Error {
+public:
+    NonFinite(std::string const& what, std::int64_t at_epoch, std::int64_t at_step, int at_layer)
+        : Error(what), epoch(at_epoch), step(at_step), layer(at_layer) {}
+
+    std::int64_t epoch;  ///< 1, 2, ...
+    std::int64_t step;   ///< 1, 2, ... of the epoch
+    int layer;           ///< whose output is the first that is not finite; -1: the data
+};
+
 /// A number would leave the range in which the result is exact.
 class Overflow : public Error {
 public:

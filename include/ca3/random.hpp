@@ -24,6 +24,12 @@ enum class Purpose : std::uint32_t {
     poisson = 11,      ///< counts of a step: the upper 16 bits of a uniform number
     poisson_low = 12,  ///< the lower 16 bits
     spike = 13,        ///< spikes of Poisson sources
+    initial_weight = 14,
+    epoch_order = 15,
+    dropout = 16,
+    noise = 17,        ///< corruption of training samples; element: place in the list of corruptions
+    test_noise = 18,   ///< the same for test samples
+    latent = 19,       ///< sampling of a variational code
 };
 
 /// 32 uniform bits, a pure function of its arguments: the same on every backend, in any order of evaluation.

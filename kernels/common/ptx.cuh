@@ -13,9 +13,14 @@
 ///                      b[0] = B(4t .. 4t+3, g)      b[1] = B(16+4t .., g)
 ///   m16n8k256, 1 bit   a[0] = A(g, 32t .. 32t+31)   a[1] = A(g+8, 32t ..)    a[2] = A(g, 128+32t ..)   a[3] = A(g+8, 128+32t ..)
 ///                      b[0] = B(32t .. 32t+31, g)   b[1] = B(128+32t .., g)
-///   both               d[0] = D(g, 2t)              d[1] = D(g, 2t+1)        d[2] = D(g+8, 2t)         d[3] = D(g+8, 2t+1)
+///   m16n8k8, tf32      a[0] = A(g, t)               a[1] = A(g+8, t)         a[2] = A(g, t+4)          a[3] = A(g+8, t+4)
+///                      b[0] = B(t, g)               b[1] = B(t+4, g)
+///   m16n8k16, bf16     a[0] = A(g, 2t .. 2t+1)      a[1] = A(g+8, 2t ..)     a[2] = A(g, 8+2t ..)      a[3] = A(g+8, 8+2t ..)
+///                      b[0] = B(2t .. 2t+1, g)      b[1] = B(8+2t .., g)
+///   all                d[0] = D(g, 2t)              d[1] = D(g, 2t+1)        d[2] = D(g+8, 2t)         d[3] = D(g+8, 2t+1)
 ///
-/// A is M x K by rows and B is K x N by columns, so both are read along k. All 32 lanes must call together. D wraps modulo 2^32.
+/// A is M x K by rows and B is K x N by columns, so both are read along k. All 32 lanes must call together. Integers in D wrap
+/// modulo 2^32; sums of floats are f32, in an order that is the hardware's own.
 /// Tensor cores for these types and asynchronous copies begin with sm_80; below that the functions trap.
 namespace ca3::ptx {
 
@@ -61,6 +66,52 @@ __device__ __forceinline__ void mma_m16n8k256_b1_and(int (&d)[4], unsigned const
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
     __trap();
+#endif
+}
+
+__device__ __forceinline__ void mma_m16n8k8_tf32(float (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+    __trap();
+#endif
+}
+
+__device__ __forceinline__ void mma_m16n8k16_bf16(float (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+    __trap();
+#endif
+}
+
+// ---- the types of the tensor cores -------------------------------------------------------------------------------------
+
+/// x as the bits of a float with 10 bits of fraction, rounded to nearest, ties away from zero.
+__device__ __forceinline__ unsigned tf32_of(float x) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+    unsigned y;
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "f"(x));
+    return y;
+#else
+    __trap();
+    return 0;
+#endif
+}
+
+/// Two bf16, rounded to nearest, ties to even: `low` in the lower half.
+__device__ __forceinline__ unsigned bf16x2_of(float low, float high) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+    unsigned y;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+    return y;
+#else
+    __trap();
+    return 0;
 #endif
 }
 

@@ -1,4 +1,5 @@
-// Stores three patterns, recalls them from damaged cues, and builds the textbook weight matrix, through the public API alone.
+// Stores three patterns, recalls them from damaged cues, builds the textbook weight matrix, and trains an autoencoder on them, through the
+// public API alone.
 #include <ca3/ca3.hpp>
 
 #include <cstdint>
@@ -55,6 +56,16 @@ bool weights_are_the_sum_of_outer_products(ca3::Context const& context, std::vec
     return true;
 }
 
+bool autoencoder_learns(ca3::Context const& context, std::vector<std::int8_t> const& patterns) {
+    std::vector<float> samples;
+    for (auto const x : patterns) samples.push_back(x > 0 ? 1.0f : 0.0f);
+    ca3::autoencoder::Model model(context, {neurons, {4, ca3::hyperbolic_tangent}, {neurons, ca3::sigmoid}}, {.seed = 7});
+    auto const history = model.fit(ca3::MatrixView<float const>(samples.data(), count, neurons),
+                                   {.epochs = 300, .batch = count, .optimizer = ca3::Adam{0.05}, .loss = ca3::Loss::bce});
+    std::cout << "autoencoder: loss " << history.epochs.front().train_loss << " to " << history.epochs.back().train_loss << '\n';
+    return history.epochs.back().train_loss < 0.05;
+}
+
 }  // namespace
 
 int main() try {
@@ -63,8 +74,10 @@ int main() try {
     auto const patterns = square_waves();
     bool const recalled = recalls_damaged_patterns(context, patterns);
     bool const summed = weights_are_the_sum_of_outer_products(context, patterns);
-    std::cout << "recall " << (recalled ? "right" : "WRONG") << ", weights " << (summed ? "right" : "WRONG") << '\n';
-    return recalled && summed ? 0 : 1;
+    bool const learnt = autoencoder_learns(ca3::Context::cpu(), patterns);
+    std::cout << "recall " << (recalled ? "right" : "WRONG") << ", weights " << (summed ? "right" : "WRONG") << ", autoencoder "
+              << (learnt ? "right" : "WRONG") << '\n';
+    return recalled && summed && learnt ? 0 : 1;
 } catch (ca3::Error const& error) {
     std::cerr << "consumer: " << error.what() << '\n';
     return 1;

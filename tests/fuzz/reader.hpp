@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <exception>
+#include <string_view>
 #include <vector>
 
 namespace ca3::io::fuzz {
@@ -26,6 +28,26 @@ void read_or_refuse(Read&& read) {
     try {
         read();
     } catch (FormatError const&) {
+    }
+}
+
+/// The text of an error is for one line of a terminal.
+inline void check(std::exception const& error) {
+    std::string_view const text(error.what());
+    if (text.size() > 1000) std::abort();
+    for (char const c : text)
+        if (c >= 0 && c < ' ') std::abort();
+}
+
+/// The same for a reader of what people write, which may refuse what it understands too.
+template <class Read>
+void read_or_refuse_in_one_line(Read&& read) {
+    try {
+        read();
+    } catch (FormatError const& error) {
+        check(error);
+    } catch (InvalidArgument const& error) {
+        check(error);
     }
 }
 

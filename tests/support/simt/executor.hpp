@@ -155,6 +155,8 @@ enum class Collective : std::uint8_t {
     mma_m16n8k32_u8s8,
     mma_m16n8k32_s8u8,
     mma_m16n8k256_b1_and,
+    mma_m16n8k8_tf32,
+    mma_m16n8k16_bf16,
 };
 
 [[nodiscard]] char const* to_string(Collective) noexcept;
@@ -180,6 +182,11 @@ struct MmaArgument {
     unsigned const* a;
     unsigned const* b;
     int* d;
+};
+struct RealMmaArgument {
+    unsigned const* a;
+    unsigned const* b;
+    float* d;
 };
 
 void copy_async(void* shared, void const* global, int bytes);

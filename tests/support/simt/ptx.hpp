@@ -23,6 +23,31 @@ inline void mma_m16n8k256_b1_and(int (&d)[4], unsigned const (&a)[4], unsigned c
     mma(simt::Collective::mma_m16n8k256_b1_and, d, a, b);
 }
 
+inline void mma(simt::Collective operation, float (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+    simt::RealMmaArgument argument{a, b, d};
+    simt::exchange(operation, 0xFFFFFFFFu, &argument);
+}
+inline void mma_m16n8k8_tf32(float (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+    mma(simt::Collective::mma_m16n8k8_tf32, d, a, b);
+}
+inline void mma_m16n8k16_bf16(float (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+    mma(simt::Collective::mma_m16n8k16_bf16, d, a, b);
+}
+
+inline unsigned tf32_of(float x) {
+    unsigned const bits = std::bit_cast<unsigned>(x);
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return 0x7FFFFFFFu;
+    return (bits & 0x7F800000u) == 0x7F800000u ? bits : (bits + 0x1000u) & ~0x1FFFu;
+}
+inline unsigned bf16_of(float x) {
+    unsigned const bits = std::bit_cast<unsigned>(x);
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return 0x7FFFu;
+    return (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
+}
+inline unsigned bf16x2_of(float low, float high) {
+    return bf16_of(low) | bf16_of(high) << 16;
+}
+
 inline int dp4a_s8(unsigned a, unsigned b, int c) {
     return __dp4a(static_cast<int>(a), static_cast<int>(b), c);
 }

@@ -126,10 +126,11 @@ struct Operands {
     unsigned b[8][8];
 };
 
+template <class Argument>
 Operands gather(Warp& warp) {
     Operands out;
     for (unsigned lane = 0; lane < 32; ++lane) {
-        auto const& fragment = argument<MmaArgument>(warp, lane);
+        auto const& fragment = argument<Argument>(warp, lane);
         unsigned const g = lane / 4;
         unsigned const t = lane % 4;
         for (unsigned r = 0; r < 4; ++r) out.a[g + 8 * (r % 2)][t + 4 * (r / 2)] = fragment.a[r];
@@ -158,7 +159,7 @@ void widen(unsigned const (&words)[8], std::int16_t (&out)[32]) {
 
 template <class A, class B>
 void multiply_bytes(Warp& warp) {
-    Operands const operands = gather(warp);
+    Operands const operands = gather<MmaArgument>(warp);
     std::int16_t a[16][32];
     std::int16_t b[8][32];
     for (int row = 0; row < 16; ++row) widen<A>(operands.a[row], a[row]);
@@ -187,12 +188,37 @@ unsigned count_ones(unsigned const (&words)[8]) {
 }
 
 void multiply_bits(Warp& warp) {
-    Operands const operands = gather(warp);
+    Operands const operands = gather<MmaArgument>(warp);
     accumulate(warp, [&](unsigned row, unsigned column) {
         unsigned both[8];
         for (int k = 0; k < 8; ++k) both[k] = operands.a[row][k] & operands.b[column][k];
         return count_ones(both);
     });
+}
+
+/// Words that hold floats: one tf32 (of which the hardware reads the upper 19 bits), or two bf16, the lower half first. Products are exact in
+/// f64; the sum is rounded once.
+template <int values>
+void multiply_floats(Warp& warp) {
+    Operands const operands = gather<RealMmaArgument>(warp);
+    auto const widened = [](unsigned const (&words)[8], double (&out)[8 * values]) {
+        for (int k = 0; k < 8 * values; ++k) {
+            unsigned const word = words[k / values];
+            out[k] = static_cast<double>(std::bit_cast<float>(values == 1 ? word & ~0x1FFFu : k % 2 == 0 ? word << 16 : word & 0xFFFF0000u));
+        }
+    };
+    double a[16][8 * values];
+    double b[8][8 * values];
+    for (int row = 0; row < 16; ++row) widened(operands.a[row], a[row]);
+    for (int column = 0; column < 8; ++column) widened(operands.b[column], b[column]);
+    for (unsigned lane = 0; lane < 32; ++lane) {
+        float* const d = argument<RealMmaArgument>(warp, lane).d;
+        for (unsigned r = 0; r < 4; ++r) {
+            auto sum = static_cast<double>(d[r]);
+            for (int k = 0; k < 8 * values; ++k) sum += a[lane / 4 + 8 * (r / 2)][k] * b[2 * (lane % 4) + r % 2][k];
+            d[r] = static_cast<float>(sum);
+        }
+    }
 }
 
 }  // namespace
@@ -230,6 +256,10 @@ void complete(Collective operation, Warp& warp, unsigned mask) {
             return multiply_bytes<std::int8_t, std::uint8_t>(warp);
         case Collective::mma_m16n8k256_b1_and:
             return multiply_bits(warp);
+        case Collective::mma_m16n8k8_tf32:
+            return multiply_floats<1>(warp);
+        case Collective::mma_m16n8k16_bf16:
+            return multiply_floats<2>(warp);
         default:
             return give_all(warp, mask, reduce(operation, warp, mask));
     }
@@ -281,6 +311,10 @@ char const* to_string(Collective operation) noexcept {
             return "mma_m16n8k32_s8u8";
         case Collective::mma_m16n8k256_b1_and:
             return "mma_m16n8k256_b1_and";
+        case Collective::mma_m16n8k8_tf32:
+            return "mma_m16n8k8_tf32";
+        case Collective::mma_m16n8k16_bf16:
+            return "mma_m16n8k16_bf16";
     }
     return "?";
 }

@@ -10,7 +10,7 @@
 #include <vector>
 
 /// JSON text as a tree whose every value knows its path, for errors that say where.
-namespace ca3::lif::description {
+namespace ca3::io {
 
 /// @param document its name, for errors
 /// @throws FormatError for what is not JSON; InvalidArgument for a key that occurs twice, brackets nested more than 8 deep, and numbers
@@ -81,6 +81,12 @@ public:
     void take(std::string_view key, T& value, Read&& read) {
         if (auto const member = find(key)) value = read(*member);
     }
+    /// The same for a member that has two names. @throws InvalidArgument when both are there
+    [[nodiscard]] std::optional<Node> find(std::string_view key, std::string_view synonym);
+    template <class T, class Read>
+    void take(std::string_view key, std::string_view synonym, T& value, Read&& read) {
+        if (auto const member = find(key, synonym)) value = read(*member);
+    }
     /// @throws InvalidArgument for a member that was not asked for
     void close() const;
 
@@ -89,4 +95,4 @@ private:
     std::vector<std::string_view> asked_;
 };
 
-}  // namespace ca3::lif::description
+}  // namespace ca3::io

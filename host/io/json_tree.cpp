@@ -1,4 +1,4 @@
-#include "lif/description_tree.hpp"
+#include "io/json_tree.hpp"
 
 #include <ca3/error.hpp>
 
@@ -7,7 +7,7 @@
 #include <limits>
 #include <set>
 
-namespace ca3::lif::description {
+namespace ca3::io {
 namespace {
 
 using nlohmann::json;
@@ -242,6 +242,12 @@ std::optional<Node> Members::find(std::string_view key) {
     return Node(*member, *object_.document_, object_.path_ + step(std::string(key)));
 }
 
+std::optional<Node> Members::find(std::string_view key, std::string_view synonym) {
+    auto member = find(key), other = find(synonym);
+    if (member && other) other->fail("means the same as '" + std::string(key) + "', which is there too");
+    return member ? member : other;
+}
+
 Node Members::at(std::string_view key) {
     auto member = find(key);
     if (!member) object_.fail("'" + std::string(key) + "' is missing");
@@ -257,4 +263,4 @@ void Members::close() const {
     }
 }
 
-}  // namespace ca3::lif::description
+}  // namespace ca3::io

@@ -1,0 +1,272 @@
+#include "autoencoder/cpu_pass.hpp"
+#include "autoencoder/cpu_rows.hpp"
+#include "autoencoder/cpu_update.hpp"
+#include "core/check.hpp"
+#include "core/flush_denormals.hpp"
+#include "core/state.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+
+/// Threads that stay for many steps. In a step each works on rows of its own through the forward and the backward pass; then all meet, and
+/// each makes gradients and updates of tiles of its own; then they meet again.
+namespace ca3::autoencoder::cpu {
+namespace {
+
+class Network final : public Engine {
+public:
+    Network(Context context, Plan plan)
+        : context_(std::move(context)),
+          plan_(std::move(plan)),
+          kernels_(kernels_for(context_.instruction_set())),
+          fill_(random::fill_for(context_.instruction_set())),
+          store_(plan_, kernels_),
+          update_(plan_, kernels_, store_, space_) {
+        for (auto const& p : plan_.layers) work_ += static_cast<double>(p.in) * static_cast<double>(p.linear);
+    }
+
+    void put(State const& state) override { store_.put(state); }
+    void get(State& state) const override { store_.get(state); }
+    void keep() override { store_.keep(); }
+    void take_back() override { store_.take_back(); }
+
+    std::int64_t train(TrainJob const& job) override {
+        space_.fit(plan_, job.batches.batch, true);
+        store_.want_moments(job.rule);
+        BatchMaker const maker(job.data, plan_.inputs, context_.instruction_set());
+        int const threads = threads_for(job.batches.batch);
+        gradient_.resize(job.rule.clip_norm > 0.0 ? store_.parameters.size() : 0);
+        std::atomic<bool> sound{true};
+        std::int64_t finished = job.first;
+        std::int64_t const steps = store_.steps;
+        in_threads(threads, [&](Share share) {
+            for (std::int64_t k = job.first; k < job.last; ++k) {
+                Batch const batch =
+                    batch_of(maker, job.data, job.objective, job.batches, k, true, static_cast<std::uint32_t>(job.random_step + k));
+                UpdateNumbers const numbers = update_numbers(job.rule, steps + k - job.first + 1);
+                if (!train_step(job, batch, share, numbers, sound)) return;
+                if (share.thread == 0) finished = k + 1;
+            }
+        });
+        store_.steps = steps + finished - job.first;
+        return finished - job.first;
+    }
+
+    double evaluate(Data const& data, Objective const& objective, Batches const& batches) override {
+        space_.fit(plan_, batches.batch, false);
+        BatchMaker const maker(data, plan_.inputs, context_.instruction_set());
+        double sum = 0.0;
+        in_threads(threads_for(batches.batch), [&](Share share) {
+            for (std::int64_t k = 0; k < batches.count(); ++k) {
+                Batch batch = batch_of(maker, data, objective, batches, k, false, 0);
+                batch.number = batch.begin;
+                Share const own = rows_of(share, batch.rows);
+                forward_pass(batch, own);
+                share.meet();
+                if (share.thread == 0) sum += loss_of(batch) * static_cast<double>(batch.rows);
+                share.meet();
+            }
+        });
+        return sum;
+    }
+
+    double gradients(GradientJob const& job) override {
+        space_.fit(plan_, job.rows, true);
+        BatchMaker const maker(job.data, plan_.inputs, context_.instruction_set());
+        int const threads = threads_for(job.rows);
+        gradient_.assign(store_.parameters.size(), 0.0f);
+        if (job.inputs != nullptr) store_.transpose(0);
+        Batch batch =
+            batch_of(maker, job.data, job.objective, {job.rows, job.rows}, 0, job.training, static_cast<std::uint32_t>(job.random_step));
+        batch.begin = job.begin;
+        batch.counted = counted_rows(job.data, job.begin, job.rows);
+        in_threads(threads, [&](Share share) {
+            Share const own = rows_of(share, batch.rows);
+            if (share.thread == 0) update_.begin();
+            forward_pass(batch, own);
+            pass().backward(batch, own, job.inputs != nullptr);
+            share.meet();
+            update_.gradients(batch.rows, gradient_.data());
+        });
+        if (job.parameters != nullptr) store_.unpack(gradient_, *job.parameters);
+        if (job.inputs != nullptr) {
+            std::vector<float> row(static_cast<std::size_t>(plan_.inputs));
+            job.inputs->clear();
+            for (std::int64_t r = 0; r < job.rows; ++r) {
+                gather_row(space_.input_gradient, space_.between(), r, plan_.inputs, row.data());
+                job.inputs->insert(job.inputs->end(), row.begin(), row.end());
+            }
+        }
+        return loss_of(batch);
+    }
+
+    void forward(Data const& data, std::int64_t begin, std::int64_t count, int first, int last, float* out) override {
+        if (count == 0) return;
+        constexpr std::int64_t most = 256;
+        std::int64_t const rows = std::min(count, most);
+        space_.fit(plan_, rows, false);
+        std::int64_t const width = plan_.width_after(last), in = plan_.width_after(first - 1);
+        BatchMaker const maker(data, in, context_.instruction_set());
+        Objective const objective{};
+        in_threads(threads_for(rows), [&](Share share) {
+            std::vector<float> row(static_cast<std::size_t>(std::max(in, width)));
+            for (std::int64_t done = 0; done < count; done += rows) {
+                Batch const batch{.maker = &maker,
+                                  .data = &data,
+                                  .objective = &objective,
+                                  .begin = begin + done,
+                                  .rows = std::min(rows, count - done),
+                                  .number = done};
+                Share const own = rows_of(share, batch.rows);
+                if (first == 0) {
+                    pass().load(batch, own, false);
+                } else {
+                    // Codes: what a layer in the middle of the network begins with.
+                    for (std::int64_t r = own.first; r < own.last; ++r) {
+                        maker.make(batch.begin, r, 1, batch.number + r, 0, row.data(), in);
+                        scatter_row(row.data(), in, space_.layers[static_cast<std::size_t>(first) - 1].out, space_.between(), r);
+                    }
+                }
+                pass().forward(batch, own, first, last);
+                float const* const result = last < first ? space_.input : space_.layers[static_cast<std::size_t>(last)].out;
+                for (std::int64_t r = own.first; r < own.last; ++r)
+                    gather_row(result, space_.between(), r, width, out + (done + r) * width);
+            }
+        });
+    }
+
+private:
+    [[nodiscard]] Pass pass() { return {plan_, kernels_, fill_, store_, space_}; }
+
+    /// As many as are worth their meetings: some microseconds of products for each.
+    [[nodiscard]] int threads_for(std::int64_t rows) const {
+        double const each = 3e5;
+        double const worth = work_ * static_cast<double>(rows) / each;
+        return static_cast<int>(std::clamp<double>(worth, 1.0, static_cast<double>(pool(context_).size())));
+    }
+
+    void in_threads(int threads, auto&& body) {
+        space_.nonzeros.resize(static_cast<std::size_t>(threads));
+        if (threads == 1) {
+            FlushDenormals const flush;
+            return body(Share{});
+        }
+        SpinBarrier barrier(threads);
+        pool(context_).run(threads, [&](std::int64_t i, int) {
+            FlushDenormals const flush;
+            try {
+                body(Share{.thread = static_cast<int>(i), .threads = threads, .barrier = &barrier});
+            } catch (...) {
+                barrier.break_up();
+                throw;
+            }
+        });
+    }
+
+    static Share rows_of(Share share, std::int64_t rows) {
+        share.first = rows * share.thread / share.threads;
+        share.last = rows * (share.thread + 1) / share.threads;
+        return share;
+    }
+
+    static std::int64_t counted_rows(Data const& data, std::int64_t begin, std::int64_t rows) {
+        if (!data.targets.given || data.targets.classes.empty()) return rows;
+        std::int64_t counted = 0;
+        for (std::int64_t r = begin; r < begin + rows; ++r)
+            counted += data.targets.classes[static_cast<std::size_t>(data.row(r))] == ignored_class ? 0 : 1;
+        return counted;
+    }
+
+    static Batch batch_of(BatchMaker const& maker, Data const& data, Objective const& objective, Batches const& batches, std::int64_t k,
+                          bool training, std::uint32_t step) {
+        return {.maker = &maker,
+                .data = &data,
+                .objective = &objective,
+                .begin = batches.begin(k),
+                .rows = batches.size(k),
+                .training = training,
+                .step = step,
+                .counted = counted_rows(data, batches.begin(k), batches.size(k))};
+    }
+
+    void forward_pass(Batch const& batch, Share const& own) {
+        pass().load(batch, own, true);
+        pass().forward(batch, own, 0, static_cast<int>(plan_.layers.size()) - 1);
+        pass().loss(batch, own);
+    }
+
+    [[nodiscard]] double loss_of(Batch const& batch) const {
+        double sum = 0.0;
+        for (std::int64_t r = 0; r < batch.rows; ++r) sum += space_.row_loss[r];
+        return sum;
+    }
+
+    /// @return whether loss and update are finite, the same on all threads
+    bool train_step(TrainJob const& job, Batch const& batch, Share const& share, UpdateNumbers numbers, std::atomic<bool>& sound) {
+        Share const own = rows_of(share, batch.rows);
+        if (share.thread == 0) update_.begin();
+        forward_pass(batch, own);
+        pass().backward(batch, own, false);
+        share.meet();
+        double const loss = loss_of(batch);
+        if (!std::isfinite(loss)) return false;
+        if (share.thread == 0) {
+            job.losses[static_cast<std::int64_t>(batch.step) - job.random_step - job.first] = loss;
+            update_statistics(batch);
+        }
+        bool finite = true;
+        if (job.rule.clip_norm > 0.0) {
+            update_.gradients(batch.rows, gradient_.data());
+            share.meet();
+            update_.square(share.thread, share.threads, gradient_.data());
+            share.meet();
+            double const norm = std::sqrt(update_.total_square());
+            numbers.scale = static_cast<float>(std::min(job.rule.clip_norm / (norm + 1e-6), 1.0));
+            finite = update_.apply_given(share.thread, share.threads, gradient_.data(), numbers);
+        } else {
+            finite = update_.apply(batch.rows, numbers);
+        }
+        if (!finite) sound.store(false, std::memory_order_relaxed);
+        share.meet();
+        return sound.load(std::memory_order_relaxed);
+    }
+
+    /// Running mean and unbiased variance, momentum 0.1. For one thread.
+    void update_statistics(Batch const& batch) {
+        for (std::size_t l = 0; l < plan_.layers.size(); ++l) {
+            PlannedLayer const& p = plan_.layers[l];
+            if (!p.batch_norm()) continue;
+            LayerSpace const& s = space_.layers[l];
+            StoredLayer const& stored = store_.layer(static_cast<int>(l));
+            float* const mean = store_.buffers.data() + stored.mean.offset;
+            float* const variance = store_.buffers.data() + stored.variance.offset;
+            auto const rows = static_cast<float>(batch.rows);
+            for (std::int64_t u = 0; u < p.linear; ++u) {
+                mean[u] = 0.9f * mean[u] + 0.1f * s.mean[u];
+                variance[u] = 0.9f * variance[u] + 0.1f * (s.variance[u] * (rows / (rows - 1.0f)));
+            }
+            store_.buffers[static_cast<std::size_t>(stored.batches.offset)] += 1.0f;
+        }
+    }
+
+    Context context_;
+    Plan plan_;
+    Kernels const& kernels_;
+    random::Fill fill_;
+    Store store_;
+    Workspace space_;
+    Update update_;
+    AlignedVector<float> gradient_;
+    double work_ = 0.0;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_engine(Context const& context, Plan const& plan, Precision precision) {
+    require(precision == Precision::f32, "autoencoder::Model",
+            [&] { return "precision " + std::string(to_string(precision)) + " is not available on the cpu backend; f32 is"; });
+    return std::make_unique<Network>(context, plan);
+}
+
+}  // namespace ca3::autoencoder::cpu

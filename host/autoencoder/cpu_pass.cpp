@@ -1,0 +1,386 @@
+#include "autoencoder/cpu_pass.hpp"
+
+#include "autoencoder/cpu_rows.hpp"
+#include "core/philox.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <vector>
+
+namespace ca3::autoencoder::cpu {
+namespace {
+
+using Kind = Activation::Kind;
+
+bool is_elementwise(Kind kind) {
+    return kind <= Kind::prelu;
+}
+
+/// Row-major rows made in small groups, then put into panels.
+void into_panels(std::int64_t columns, std::int64_t first, std::int64_t last, std::int64_t between, float* matrix, auto&& make) {
+    constexpr std::int64_t group = 8;
+    std::vector<float> rows(static_cast<std::size_t>(group * columns));
+    for (std::int64_t r = first; r < last; r += group) {
+        std::int64_t const n = std::min(group, last - r);
+        make(r, n, rows.data());
+        for (std::int64_t i = 0; i < n; ++i) scatter_row(rows.data() + i * columns, columns, matrix, between, r + i);
+    }
+}
+
+}  // namespace
+
+// ---- forward ---------------------------------------------------------------------------------------------------------
+
+void Pass::load(Batch const& batch, Share const& share, bool targets) const {
+    auto const& maker = *batch.maker;
+    into_panels(plan_.inputs, share.first, share.last, space_.between(), space_.input, [&](std::int64_t r, std::int64_t n, float* out) {
+        maker.make(batch.begin, r, n, batch.number + r, batch.step, out, plan_.inputs);
+    });
+    find_zeros(share);
+    bool const own = batch.data->targets.given || maker.corrupts();
+    if (!targets || !own || !batch.data->targets.classes.empty()) return;
+    into_panels(plan_.outputs(), share.first, share.last, space_.between(), space_.target,
+                [&](std::int64_t r, std::int64_t n, float* out) { maker.targets(batch.begin, r, n, out, plan_.outputs()); });
+}
+
+void Pass::find_zeros(Share const& share) const {
+    Nonzeros& zeros = space_.nonzeros[static_cast<std::size_t>(share.thread)];
+    std::int64_t const between = space_.between(), count = (share.rows() + kernels_.tile_rows - 1) / kernels_.tile_rows;
+    zeros.tiles.resize(static_cast<std::size_t>(count + 1));
+    zeros.columns.resize(std::max(zeros.columns.size(), static_cast<std::size_t>(count * plan_.inputs)));
+    zeros.column_counts.resize(static_cast<std::size_t>(count));
+    for (std::int64_t t = 0; t <= count; ++t)
+        zeros.tiles[static_cast<std::size_t>(t)] = share.first + (count == 0 ? 0 : share.rows() * t / count);
+    for (std::int64_t t = 0; t < count; ++t) {
+        std::int64_t const first = zeros.tiles[static_cast<std::size_t>(t)];
+        zeros.column_counts[static_cast<std::size_t>(t)] =
+            kernels_.nonzero_columns(zeros.tiles[static_cast<std::size_t>(t) + 1] - first, plan_.inputs, space_.input + first * panel,
+                                     between, zeros.columns.data() + t * plan_.inputs);
+    }
+    constexpr std::int64_t groups = panel / zero_group;
+    zeros.rows_of_group = space_.capacity;
+    zeros.rows.resize(static_cast<std::size_t>(panels(plan_.inputs) * groups * zeros.rows_of_group));
+    zeros.row_counts.resize(static_cast<std::size_t>(panels(plan_.inputs) * groups));
+    for (std::int64_t p = 0; p < panels(plan_.inputs); ++p) {
+        std::array<std::uint32_t*, groups> list{};
+        for (std::int64_t g = 0; g < groups; ++g)
+            list[static_cast<std::size_t>(g)] = zeros.rows.data() + (p * groups + g) * zeros.rows_of_group;
+        kernels_.nonzero_rows(share.rows(), at(space_.input, p, share), share.first, list.data(), zeros.row_counts.data() + p * groups);
+    }
+}
+
+void Pass::forward(Batch const& batch, Share const& share, int first, int last) const {
+    for (int l = first; l <= last; ++l) {
+        linear(l, share);
+        if (planned(l).batch_norm()) {
+            normalise(l, batch, share);
+            activate(l, batch, share);
+        } else if (!is_elementwise(planned(l).activation.kind)) {
+            activate(l, batch, share);
+        }
+        if (planned(l).dropout > 0.0) drop(l, batch, share);
+    }
+}
+
+/// The linear map, and an elementwise activation while its argument is at hand.
+void Pass::linear(int l, Share const& share) const {
+    auto const& p = planned(l);
+    auto const& s = space(l);
+    float* const input = l == 0 ? space_.input : space(l - 1).out;
+    float const* const weight = store_.forward_weight(l);
+    bool const at_once = !p.batch_norm() && is_elementwise(p.activation.kind);
+    alignas(64) std::array<float, panel> slope{};
+    for (std::int64_t o = 0; o < panels(p.linear); ++o) {
+        std::int64_t const width = width_of(p.linear, o);
+        float const* const bias = p.bias.exists() ? store_.parameters.data() + store_.layer(l).bias.offset + o * panel : nullptr;
+        float* const z = at(s.linear, o, share);
+        if (l == 0) {
+            Nonzeros const& zeros = space_.nonzeros[static_cast<std::size_t>(share.thread)];
+            for (std::size_t t = 0; t < zeros.column_counts.size(); ++t) {
+                std::int64_t const first = zeros.tiles[t], rows = zeros.tiles[t + 1] - first;
+                kernels_.listed_product(rows, zeros.column_counts[t], zeros.columns.data() + static_cast<std::int64_t>(t) * p.in,
+                                        input + first * panel, space_.between(), weight + o * p.in * panel, width, bias,
+                                        s.linear + o * space_.between() + first * panel);
+            }
+        } else {
+            kernels_.product(share.rows(), p.in, input + share.first * panel, space_.between(), weight + o * p.in * panel, width, bias, z);
+        }
+        if (!at_once) continue;
+        store_.slopes(l, o, slope.data());
+        kernels_.activate(p.activation.kind, share.rows(), width, slope.data(), z, at(s.active, o, share));
+    }
+}
+
+void Pass::activate(int l, Batch const& batch, Share const& share) const {
+    auto const& p = planned(l);
+    if (!is_elementwise(p.activation.kind)) return activate_rows(l, batch, share);
+    alignas(64) std::array<float, panel> slope{};
+    for (std::int64_t o = 0; o < panels(p.linear); ++o) {
+        store_.slopes(l, o, slope.data());
+        kernels_.activate(p.activation.kind, share.rows(), width_of(p.linear, o), slope.data(), at(space(l).before, o, share),
+                          at(space(l).active, o, share));
+    }
+}
+
+void Pass::activate_rows(int l, Batch const& batch, Share const& share) const {
+    auto const& p = planned(l);
+    auto const& s = space(l);
+    std::vector<float> z(static_cast<std::size_t>(p.linear)), y(static_cast<std::size_t>(p.out)), noise(y.size());
+    LatentDraw const draw{batch.data->seed, static_cast<std::uint32_t>(l), batch.step};
+    for (std::int64_t r = share.first; r < share.last; ++r) {
+        gather_row(s.before, space_.between(), r, p.linear, z.data());
+        if (p.activation.kind != Kind::gaussian) {
+            activate_row(p.activation.kind, p.out, z.data(), y.data());
+        } else if (batch.training) {
+            sample_row(draw, r, p.out, z.data(), noise.data(), y.data());
+            scatter_row(noise.data(), p.out, s.noise, space_.between(), r);
+        } else {
+            std::copy_n(z.begin(), p.out, y.begin());
+        }
+        scatter_row(y.data(), p.out, s.active, space_.between(), r);
+    }
+}
+
+/// Batch statistics go over all rows, each column downwards, so that their bits do not depend on the shares.
+void Pass::normalise(int l, Batch const& batch, Share const& share) const {
+    auto const& p = planned(l);
+    auto const& s = space(l);
+    auto const& stored = store_.layer(l);
+    float* const running_mean = store_.buffers.data() + stored.mean.offset;
+    float* const running_variance = store_.buffers.data() + stored.variance.offset;
+    float const* const gamma = store_.parameters.data() + stored.gamma.offset;
+    float const* const beta = store_.parameters.data() + stored.beta.offset;
+    float* const mean = batch.training ? s.mean : running_mean;
+    share.meet();  // all rows of z are there
+    for (std::int64_t o = share.thread; o < panels(p.linear); o += share.threads)
+        for (std::int64_t c = o * panel; c < std::min(p.linear, (o + 1) * panel); ++c) {
+            float variance = running_variance[c];
+            if (batch.training) {
+                float const* const column = s.linear + o * space_.between() + c % panel;
+                double sum = 0.0, squares = 0.0;
+                for (std::int64_t r = 0; r < batch.rows; ++r) sum += static_cast<double>(column[r * panel]);
+                double const centre = sum / static_cast<double>(batch.rows);
+                for (std::int64_t r = 0; r < batch.rows; ++r) {
+                    double const d = static_cast<double>(column[r * panel]) - centre;
+                    squares += d * d;
+                }
+                mean[c] = static_cast<float>(centre);
+                variance = static_cast<float>(squares / static_cast<double>(batch.rows));
+                s.variance[c] = variance;
+            }
+            s.scale[c] = 1.0f / std::sqrt(variance + 1e-5f);
+        }
+    share.meet();
+    for (std::int64_t o = 0; o < panels(p.linear); ++o) {
+        std::int64_t const n = std::min(panel, p.linear - o * panel);
+        for (std::int64_t r = share.first; r < share.last; ++r) {
+            float* const z = s.linear + o * space_.between() + r * panel;
+            float* const y = s.before + o * space_.between() + r * panel;
+            for (std::int64_t c = 0; c < n; ++c) {
+                std::int64_t const u = o * panel + c;
+                z[c] = (z[c] - mean[u]) * s.scale[u];
+                y[c] = z[c] * gamma[u] + beta[u];
+            }
+        }
+    }
+}
+
+void Pass::drop(int l, Batch const& batch, Share const& share) const {
+    auto const& p = planned(l);
+    auto const& s = space(l);
+    if (!batch.training) {
+        for (std::int64_t o = 0; o < panels(p.out); ++o) std::copy_n(at(s.active, o, share), share.rows() * panel, at(s.out, o, share));
+        return;
+    }
+    auto const dropped = static_cast<std::uint64_t>(p.dropout * 0x1p32);
+    auto const kept = static_cast<float>(1.0 / (1.0 - p.dropout));
+    std::vector<float> factors(static_cast<std::size_t>(p.out));
+    AlignedVector<std::uint32_t> draws(static_cast<std::size_t>((p.out + 3) / 4 * 4 + 64 + 64));
+    for (std::int64_t r = share.first; r < share.last; ++r) {
+        auto const index = static_cast<std::uint64_t>(r * p.out);
+        auto const skipped = static_cast<std::int64_t>(index & 3);
+        std::int64_t const blocks = (skipped + p.out + 63) / 64 * 16;
+        fill_(batch.data->seed, random::Purpose::dropout, static_cast<std::uint32_t>(l), batch.step, index >> 2, blocks, draws.data());
+        for (std::int64_t u = 0; u < p.out; ++u)
+            factors[static_cast<std::size_t>(u)] = draws[static_cast<std::size_t>(skipped + u)] < dropped ? 0.0f : kept;
+        scatter_row(factors.data(), p.out, s.keep, space_.between(), r);
+    }
+    for (std::int64_t o = 0; o < panels(p.out); ++o)
+        kernels_.multiply(share.rows() * panel, at(s.active, o, share), at(s.keep, o, share), at(s.out, o, share));
+}
+
+// ---- losses ----------------------------------------------------------------------------------------------------------
+
+void Pass::loss(Batch const& batch, Share const& share) const {
+    std::fill(space_.row_loss + share.first, space_.row_loss + share.last, 0.0);
+    if (batch.objective->loss == Loss::cross_entropy || batch.objective->loss == Loss::nll)
+        row_loss(batch, share);
+    else
+        value_loss(batch, share);
+    if (!batch.objective->penalties.empty()) penalties(batch, share);
+    for (int l = 0; l < static_cast<int>(plan_.layers.size()); ++l) {
+        auto const& p = planned(l);
+        if (p.activation.kind != Kind::gaussian) continue;
+        double const scale = batch.objective->kl_scale;
+        double const each = batch.objective->kl_reduction == Reduction::sum ? scale : scale / static_cast<double>(batch.rows);
+        std::vector<float> z(static_cast<std::size_t>(p.linear));
+        for (std::int64_t r = share.first; r < share.last; ++r) {
+            gather_row(space(l).before, space_.between(), r, p.linear, z.data());
+            space_.row_loss[r] += each * divergence_of_row(p.out, z.data());
+        }
+    }
+}
+
+namespace {
+
+double total(float const* sums) {
+    double sum = 0.0;
+    for (int i = 0; i < 16; ++i) sum += static_cast<double>(sums[i]);
+    return sum;
+}
+
+}  // namespace
+
+void Pass::value_loss(Batch const& batch, Share const& share) const {
+    int const last = static_cast<int>(plan_.layers.size()) - 1;
+    std::int64_t const outputs = plan_.outputs();
+    bool const own = batch.data->targets.given || batch.maker->corrupts();
+    double const each = 1.0 / (static_cast<double>(batch.rows) * static_cast<double>(outputs));
+    std::fill(space_.sums + share.first * 16, space_.sums + share.last * 16, 0.0f);
+    for (std::int64_t o = 0; o < panels(outputs); ++o)
+        kernels_.loss(batch.objective->loss, share.rows(), width_of(outputs, o), outputs - o * panel, static_cast<float>(each),
+                      at(space(last).out, o, share), at(own ? space_.target : space_.input, o, share), at(space(last).gradient, o, share),
+                      space_.sums + share.first * 16);
+    for (std::int64_t r = share.first; r < share.last; ++r) space_.row_loss[r] = each * total(space_.sums + r * 16);
+}
+
+void Pass::row_loss(Batch const& batch, Share const& share) const {
+    int const last = static_cast<int>(plan_.layers.size()) - 1;
+    std::int64_t const outputs = plan_.outputs();
+    auto const n = static_cast<std::size_t>(outputs);
+    bool const by_class = batch.data->targets.given && !batch.data->targets.classes.empty();
+    bool const own = batch.data->targets.given || batch.maker->corrupts();
+    double const each = 1.0 / static_cast<double>(by_class ? batch.counted : batch.rows);
+    std::vector<float> x(n), t(n), g(n);
+    for (std::int64_t r = share.first; r < share.last; ++r) {
+        gather_row(space(last).out, space_.between(), r, outputs, x.data());
+        if (by_class) {
+            std::int64_t const c = batch.data->targets.classes[static_cast<std::size_t>(batch.data->row(batch.begin + r))];
+            if (c == ignored_class) {
+                std::fill(g.begin(), g.end(), 0.0f);
+                // No row counts: 0 / 0, as in PyTorch.
+                space_.row_loss[r] = batch.counted == 0 ? std::numeric_limits<double>::quiet_NaN() : 0.0;
+            } else {
+                space_.row_loss[r] = each * class_loss_row(batch.objective->loss, outputs, c, static_cast<float>(each), x.data(), g.data());
+            }
+        } else {
+            gather_row(own ? space_.target : space_.input, space_.between(), r, outputs, t.data());
+            space_.row_loss[r] = each * probability_loss_row(outputs, static_cast<float>(each), x.data(), t.data(), g.data());
+        }
+        scatter_row(g.data(), outputs, space(last).gradient, space_.between(), r);
+    }
+}
+
+void Pass::penalties(Batch const& batch, Share const& share) const {
+    for (auto const& penalty : batch.objective->penalties) {
+        std::int64_t const units = planned(penalty.layer).out;
+        double const each = penalty.reduction == Reduction::sum
+                                ? penalty.scale
+                                : penalty.scale / (static_cast<double>(batch.rows) * static_cast<double>(units));
+        std::fill(space_.sums + share.first * 16, space_.sums + share.last * 16, 0.0f);
+        for (std::int64_t o = 0; o < panels(units); ++o)
+            kernels_.absolute(share.rows(), width_of(units, o), units - o * panel, at(space(penalty.layer).active, o, share),
+                              space_.sums + share.first * 16);
+        for (std::int64_t r = share.first; r < share.last; ++r) space_.row_loss[r] += each * total(space_.sums + r * 16);
+    }
+}
+
+// ---- backward --------------------------------------------------------------------------------------------------------
+
+void Pass::backward(Batch const& batch, Share const& share, bool inputs) const {
+    for (int l = static_cast<int>(plan_.layers.size()) - 1; l >= 0; --l) {
+        auto const& p = planned(l);
+        activation_gradient(l, batch, share);
+        if (p.batch_norm()) normalisation_gradient(l, batch, share);
+        if (l == 0 && !inputs) return;
+        float* const below = l == 0 ? space_.input_gradient : space(l - 1).gradient;
+        float const* const weight = store_.backward_weight(l);
+        for (std::int64_t i = 0; i < panels(p.in); ++i)
+            kernels_.product(share.rows(), p.linear, space(l).linear_gradient + share.first * panel, space_.between(),
+                             weight + i * p.linear * panel, width_of(p.in, i), nullptr, at(below, i, share));
+    }
+}
+
+void Pass::activation_gradient(int l, Batch const& batch, Share const& share) const {
+    auto const& p = planned(l);
+    auto const& s = space(l);
+    alignas(64) std::array<float, panel> slope{};
+    for (std::int64_t o = 0; o < panels(p.out); ++o) {
+        float* const g = at(s.gradient, o, share);
+        if (p.dropout > 0.0 && batch.training) kernels_.multiply(share.rows() * panel, g, at(s.keep, o, share), g);
+        for (auto const& penalty : batch.objective->penalties) {
+            if (penalty.layer != l) continue;
+            double const each = penalty.reduction == Reduction::sum
+                                    ? penalty.scale
+                                    : penalty.scale / (static_cast<double>(batch.rows) * static_cast<double>(p.out));
+            kernels_.add_signs(share.rows(), width_of(p.out, o), static_cast<float>(each), at(s.active, o, share), g);
+        }
+        if (!is_elementwise(p.activation.kind)) continue;
+        store_.slopes(l, o, slope.data());
+        kernels_.differentiate(p.activation.kind, share.rows(), width_of(p.out, o), slope.data(), at(s.before, o, share),
+                               at(s.active, o, share), g, s.slope_part != nullptr ? at(s.slope_part, o, share) : nullptr);
+    }
+    if (is_elementwise(p.activation.kind)) return;
+    auto const units = static_cast<std::size_t>(p.linear);
+    std::vector<float> z(units), y(units), g(units), gz(units), noise(units);
+    bool const sum = batch.objective->kl_reduction == Reduction::sum;
+    double const kl = sum ? batch.objective->kl_scale : batch.objective->kl_scale / static_cast<double>(batch.rows);
+    for (std::int64_t r = share.first; r < share.last; ++r) {
+        gather_row(s.before, space_.between(), r, p.linear, z.data());
+        gather_row(s.active, space_.between(), r, p.out, y.data());
+        gather_row(s.gradient, space_.between(), r, p.out, g.data());
+        if (p.activation.kind == Kind::gaussian) {
+            if (batch.training) gather_row(s.noise, space_.between(), r, p.out, noise.data());
+            differentiate_sample_row(p.out, z.data(), batch.training ? noise.data() : nullptr, static_cast<float>(kl), g.data(), gz.data());
+        } else {
+            differentiate_row(p.activation.kind, p.out, z.data(), y.data(), g.data(), gz.data());
+        }
+        scatter_row(gz.data(), p.linear, s.linear_gradient, space_.between(), r);
+    }
+}
+
+void Pass::normalisation_gradient(int l, Batch const& batch, Share const& share) const {
+    auto const& p = planned(l);
+    auto const& s = space(l);
+    float const* const gamma = store_.parameters.data() + store_.layer(l).gamma.offset;
+    share.meet();  // all rows of the gradient are there
+    for (std::int64_t o = share.thread; o < panels(p.linear); o += share.threads)
+        for (std::int64_t c = o * panel; c < std::min(p.linear, (o + 1) * panel); ++c) {
+            std::int64_t const first = o * space_.between() + c % panel;
+            double sum = 0.0, product = 0.0;
+            for (std::int64_t r = 0; r < batch.rows; ++r) {
+                auto const g = static_cast<double>(s.linear_gradient[first + r * panel]);
+                sum += g;
+                product += g * static_cast<double>(s.linear[first + r * panel]);
+            }
+            s.beta_gradient[c] = static_cast<float>(sum);
+            s.gamma_gradient[c] = static_cast<float>(product);
+        }
+    share.meet();
+    float const each = 1.0f / static_cast<float>(batch.rows);
+    for (std::int64_t o = 0; o < panels(p.linear); ++o) {
+        std::int64_t const n = std::min(panel, p.linear - o * panel);
+        for (std::int64_t r = share.first; r < share.last; ++r) {
+            float const* const x = s.linear + o * space_.between() + r * panel;
+            float* const g = s.linear_gradient + o * space_.between() + r * panel;
+            for (std::int64_t c = 0; c < n; ++c) {
+                std::int64_t const u = o * panel + c;
+                float const pulled = batch.training ? g[c] - each * s.beta_gradient[u] - x[c] * (each * s.gamma_gradient[u]) : g[c];
+                g[c] = gamma[u] * s.scale[u] * pulled;
+            }
+        }
+    }
+}
+
+}  // namespace ca3::autoencoder::cpu

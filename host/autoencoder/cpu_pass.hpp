@@ -1,0 +1,82 @@
+#pragma once
+
+#include "autoencoder/batch.hpp"
+#include "autoencoder/cpu_store.hpp"
+#include "autoencoder/cpu_workspace.hpp"
+#include "core/philox_fill.hpp"
+#include "core/spin_barrier.hpp"
+
+#include <cstdint>
+
+namespace ca3::autoencoder::cpu {
+
+/// One batch on its way through the network. Threads share it; each works on rows of its own and meets the others only where batch
+/// normalisation mixes rows.
+struct Batch {
+    BatchMaker const* maker = nullptr;
+    Data const* data = nullptr;
+    Objective const* objective = nullptr;
+    std::int64_t begin = 0;  ///< as in Data
+    std::int64_t rows = 0;
+    std::int64_t number = 0;  ///< of its first row in the streams of the corruptions
+    bool training = false;
+    std::uint32_t step = 0;
+    std::int64_t counted = 0;  ///< rows whose class counts
+};
+
+/// Rows [first, last) of a batch, and who works on them.
+struct Share {
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+    int thread = 0;
+    int threads = 1;
+    SpinBarrier* barrier = nullptr;  ///< null: alone
+
+    [[nodiscard]] std::int64_t rows() const { return last - first; }
+    void meet() const {
+        if (barrier != nullptr) (void)barrier->wait();
+    }
+};
+
+/// The passes of one share.
+class Pass {
+public:
+    Pass(Plan const& plan, Kernels const& kernels, random::Fill fill, Store& store, Workspace& space)
+        : plan_(plan), kernels_(kernels), fill_(fill), store_(store), space_(space) {}
+
+    /// Makes the inputs, and the targets where there are any.
+    void load(Batch const&, Share const&, bool targets) const;
+    /// Layers first ... last from space.input (first = 0) or from what `input` says.
+    void forward(Batch const&, Share const&, int first, int last) const;
+    /// Loss of each row, and the gradient of the last layer's output.
+    void loss(Batch const&, Share const&) const;
+    /// Gradients of all layers' linear maps; that of the input where asked for.
+    void backward(Batch const&, Share const&, bool inputs) const;
+
+private:
+    void find_zeros(Share const&) const;
+    void linear(int l, Share const&) const;
+    void normalise(int l, Batch const&, Share const&) const;
+    void activate(int l, Batch const&, Share const&) const;
+    void activate_rows(int l, Batch const&, Share const&) const;
+    void drop(int l, Batch const&, Share const&) const;
+    void penalties(Batch const&, Share const&) const;
+    void value_loss(Batch const&, Share const&) const;
+    void row_loss(Batch const&, Share const&) const;
+    void activation_gradient(int l, Batch const&, Share const&) const;
+    void normalisation_gradient(int l, Batch const&, Share const&) const;
+
+    [[nodiscard]] PlannedLayer const& planned(int l) const { return plan_.layers[static_cast<std::size_t>(l)]; }
+    [[nodiscard]] LayerSpace const& space(int l) const { return space_.layers[static_cast<std::size_t>(l)]; }
+    [[nodiscard]] float* at(float* matrix, std::int64_t p, Share const& share) const {
+        return matrix + p * space_.between() + share.first * panel;
+    }
+
+    Plan const& plan_;
+    Kernels const& kernels_;
+    random::Fill fill_;
+    Store& store_;
+    Workspace& space_;
+};
+
+}  // namespace ca3::autoencoder::cpu

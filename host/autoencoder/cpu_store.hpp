@@ -1,0 +1,78 @@
+#pragma once
+
+#include "autoencoder/cpu_kernels.hpp"
+#include "core/aligned.hpp"
+
+#include <vector>
+
+namespace ca3::autoencoder::cpu {
+
+/// Where a layer's numbers lie in a Store; everything in whole panels.
+struct Spot {
+    std::int64_t offset = -1;
+    std::int64_t size = 0;
+
+    [[nodiscard]] bool exists() const { return offset >= 0; }
+};
+
+struct StoredLayer {
+    Spot weight;  ///< W^T in panels: `in` rows, `linear` columns. A tied layer has none
+    Spot bias;    ///< panels(linear) * 32 values, and so have the others
+    Spot gamma;
+    Spot beta;
+    Spot slope;         ///< panels(out) * 32 values; one for the layer: the first 16 (the others unused)
+    Spot mean;          ///< in `buffers`
+    Spot variance;      ///< in `buffers`
+    Spot batches;       ///< in `buffers`
+    Spot transposed{};  ///< W in panels: `linear` rows, `in` columns; in `transposed`
+};
+
+/// The numbers of a model in panels. Weights lie there twice: as the forward product reads them and as the backward one does.
+class Store {
+public:
+    Store(Plan const& plan, Kernels const& kernels);
+
+    void put(State const&);
+    void get(State&) const;
+    void keep();
+    void take_back();
+    /// Zeros where the rule has moments that are not there yet.
+    void want_moments(UpdateRule const&);
+    /// Makes the transposed weight of a layer anew.
+    void transpose(int l);
+
+    AlignedVector<float> parameters;
+    AlignedVector<float> first;   ///< moments, or empty
+    AlignedVector<float> second;  ///< moments, or empty
+    AlignedVector<float> buffers;
+    AlignedVector<float> transposed;
+    std::int64_t steps = 0;
+
+    [[nodiscard]] StoredLayer const& layer(int l) const { return layers_[static_cast<std::size_t>(l)]; }
+    /// What the forward product of layer l multiplies with: in rows, linear columns; and the backward one: linear rows, in columns.
+    [[nodiscard]] float const* forward_weight(int l) const;
+    [[nodiscard]] float const* backward_weight(int l) const;
+    /// 32 slopes for panel p of layer l.
+    void slopes(int l, std::int64_t p, float* out) const;
+    /// From the layout of `parameters` to that of State::parameters.
+    void unpack(AlignedVector<float> const& from, std::vector<double>& to) const;
+
+private:
+    void pack(std::vector<double> const& from, AlignedVector<float>& to) const;
+    template <class Visit>
+    void for_parameters(Visit&& visit) const;
+    template <class Visit>
+    void for_buffers(Visit&& visit) const;
+
+    Plan const& plan_;
+    Kernels const& kernels_;
+    std::vector<StoredLayer> layers_;
+    std::int64_t size_ = 0;
+    std::int64_t buffer_size_ = 0;
+    struct Kept {
+        AlignedVector<float> parameters, first, second, buffers;
+        std::int64_t steps = 0;
+    } kept_;
+};
+
+}  // namespace ca3::autoencoder::cpu

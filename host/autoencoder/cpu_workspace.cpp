@@ -1,0 +1,78 @@
+#include "autoencoder/cpu_workspace.hpp"
+
+#include <algorithm>
+
+namespace ca3::autoencoder::cpu {
+namespace {
+
+using Kind = Activation::Kind;
+
+/// The gradient of the activation needs what it was applied to, not only its result.
+bool needs_argument(Kind kind) {
+    return kind == Kind::arctan || kind == Kind::leaky_relu || kind == Kind::prelu || kind == Kind::unit_sphere || kind == Kind::gaussian;
+}
+
+}  // namespace
+
+float* Workspace::take_values(std::int64_t count) {
+    std::int64_t const first = taken_;
+    taken_ += (count + 15) / 16 * 16;
+    return memory_.empty() ? nullptr : memory_.data() + first;
+}
+
+float* Workspace::take(std::int64_t columns) {
+    return take_values(panels(columns) * capacity * panel);
+}
+
+float* Workspace::take_vector(std::int64_t columns) {
+    return take_values(panels(columns) * panel);
+}
+
+void Workspace::fit(Plan const& plan, std::int64_t rows, bool with_gradients) {
+    if (rows <= capacity && (gradients_ || !with_gradients)) return;
+    capacity = std::max(rows, capacity);
+    gradients_ = gradients_ || with_gradients;
+    memory_ = {};
+    lay_out(plan);  // counts only
+    memory_.assign(static_cast<std::size_t>(taken_), 0.0f);
+    lay_out(plan);
+    row_loss_.assign(static_cast<std::size_t>(capacity), 0.0);
+    row_loss = row_loss_.data();
+}
+
+void Workspace::lay_out(Plan const& plan) {
+    taken_ = 0;
+    layers.clear();
+    input = take(plan.inputs);
+    target = take(plan.outputs());
+    if (gradients_) input_gradient = take(plan.inputs);
+    sums = take_values(capacity * 16);
+    for (auto const& p : plan.layers) {
+        bool const gaussian = p.activation.kind == Kind::gaussian;
+        LayerSpace s;
+        s.out = take(p.out);
+        s.active = p.dropout > 0.0 ? take(p.out) : s.out;
+        s.before = needs_argument(p.activation.kind) ? take(p.linear) : s.active;
+        s.linear = p.batch_norm() ? take(p.linear) : s.before;
+        if (p.dropout > 0.0) s.keep = take(p.out);
+        if (gaussian) s.noise = take(p.out);
+        if (p.batch_norm()) {
+            s.mean = take_vector(p.linear);
+            s.variance = take_vector(p.linear);
+            s.scale = take_vector(p.linear);
+        }
+        // The loss writes the last layer's gradient even where nobody asks for it.
+        s.gradient = gradients_ || &p == &plan.layers.back() ? take(p.out) : nullptr;
+        if (gradients_) {
+            s.linear_gradient = gaussian ? take(p.linear) : s.gradient;
+            if (p.slope.exists()) s.slope_part = take(p.out);
+            if (p.batch_norm()) {
+                s.gamma_gradient = take_vector(p.linear);
+                s.beta_gradient = take_vector(p.linear);
+            }
+        }
+        layers.push_back(s);
+    }
+}
+
+}  // namespace ca3::autoencoder::cpu

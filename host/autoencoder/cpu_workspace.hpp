@@ -1,0 +1,69 @@
+#pragma once
+
+#include "autoencoder/cpu_kernels.hpp"
+#include "core/aligned.hpp"
+
+#include <vector>
+
+namespace ca3::autoencoder::cpu {
+
+/// What a layer computes for a batch. Matrices in panels of `capacity` rows. Those that coincide share memory.
+struct LayerSpace {
+    float* linear = nullptr;           ///< z; with batch normalisation afterwards the normalised z
+    float* before = nullptr;           ///< what the activation is applied to
+    float* active = nullptr;           ///< its result
+    float* out = nullptr;              ///< the same after dropout
+    float* keep = nullptr;             ///< dropout's factors
+    float* noise = nullptr;            ///< gaussian: e
+    float* gradient = nullptr;         ///< with respect to `out`, then to `active`
+    float* linear_gradient = nullptr;  ///< with respect to z
+    float* slope_part = nullptr;       ///< PReLU: what each element adds to its slope's gradient
+    /// Batch normalisation, by columns: moments of the batch, 1 / sqrt(variance + eps), and the gradients of gamma and beta.
+    float* mean = nullptr;
+    float* variance = nullptr;
+    float* scale = nullptr;
+    float* gamma_gradient = nullptr;
+    float* beta_gradient = nullptr;
+};
+
+/// Where a thread's rows of the input are not zero: what the products of the first layer look at.
+struct Nonzeros {
+    std::vector<std::int64_t> tiles;          ///< first row of each tile of rows, and the end
+    std::vector<std::uint32_t> columns;       ///< tiles x inputs: numbers of columns
+    std::vector<std::int64_t> column_counts;  ///< of each tile
+    std::vector<std::uint32_t> rows;          ///< groups of columns x rows of the share: numbers of rows
+    std::vector<std::int64_t> row_counts;     ///< of each group
+    std::int64_t rows_of_group = 0;
+};
+
+/// Memory for one batch. Columns past the last of a matrix stay zero or at least finite.
+class Workspace {
+public:
+    /// Makes room for batches of `rows` rows. @param with_gradients as training needs it
+    void fit(Plan const& plan, std::int64_t rows, bool with_gradients);
+
+    std::int64_t capacity = 0;
+    float* input = nullptr;
+    float* target = nullptr;
+    float* input_gradient = nullptr;
+    float* sums = nullptr;       ///< capacity x 16: partial sums of the loss
+    double* row_loss = nullptr;  ///< capacity
+    std::vector<LayerSpace> layers;
+    std::vector<Nonzeros> nonzeros;  ///< for each thread
+
+    /// From panel to panel.
+    [[nodiscard]] std::int64_t between() const { return capacity * panel; }
+
+private:
+    void lay_out(Plan const& plan);
+    float* take(std::int64_t columns);
+    float* take_vector(std::int64_t columns);
+    float* take_values(std::int64_t count);
+
+    bool gradients_ = false;
+    AlignedVector<float> memory_;
+    std::int64_t taken_ = 0;  ///< of `memory_`; more while it is laid out for the first time
+    AlignedVector<double> row_loss_;
+};
+
+}  // namespace ca3::autoencoder::cpu

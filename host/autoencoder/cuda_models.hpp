@@ -1,0 +1,196 @@
+#pragma once
+
+#include "autoencoder/cuda_data.hpp"
+#include "autoencoder/engine.hpp"
+#include "kernels/autoencoder/views.hpp"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace ca3::autoencoder::cuda {
+
+/// A tensor of the parameters, as a State has it and as it lies here: rows at multiples of 4 floats.
+struct DeviceTensor {
+    Place place;
+    Range range;
+};
+
+/// Where the numbers of a layer lie in a model's parameters and gradients; -1: there are none.
+struct LayerPlaces {
+    std::int64_t weight = -1;
+    std::int64_t weight_ld = 0;
+    std::int64_t bias = -1;
+    std::int64_t gamma = -1;
+    std::int64_t beta = -1;
+    std::int64_t slope = -1;
+};
+
+/// Where a layer's matrices lie in a model's working memory; -1: it has none.
+struct LayerSpace {
+    std::int64_t before = -1;  ///< what the activation is applied to
+    std::int64_t active = -1;
+    std::int64_t dropped = -1;
+    std::int64_t normalised = -1;  ///< batch normalisation: z, then its normalised values
+    std::int64_t mean = -1, variance = -1, scale = -1;
+    std::int64_t noise = -1;
+    std::int64_t gradient = -1;  ///< with respect to the output
+    std::int64_t linear_gradient = -1;
+    std::int64_t slope_part = -1;
+    std::int64_t weight = -1;           ///< of a tied layer: a copy of its own, transposed
+    std::int64_t weight_gradient = -1;  ///< of a tied layer
+    std::int64_t linear_ld = 0, out_ld = 0, in_ld = 0;
+};
+
+/// One of the models in a job.
+struct Member {
+    std::span<std::int64_t const> rows{};  ///< as Data::rows
+    std::uint64_t seed = 0;
+    double learning_rate = 0.0;
+    double* losses = nullptr;  ///< one for each step, out
+};
+
+/// Training steps first ... last-1 of an epoch, of all models at once.
+struct ManyJob {
+    Data const& data;  ///< its rows and seed stand in the members
+    std::span<Member const> members;
+    Objective const& objective;
+    UpdateRule rule{};  ///< its learning rate stands in the members
+    Batches batches{};
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+    std::int64_t random_step = 0;
+};
+
+/// Models of one architecture in the memory of one device, and all that is done with them. Models do not know of each other: each one's
+/// numbers are those that it would have alone.
+class DeviceModels {
+public:
+    DeviceModels(Context context, Plan plan, Precision precision, int models);
+
+    void put(int model, State const& state);
+    void get(int model, State& state) const;
+    void keep();
+    void take_back();
+
+    /// @return for each model the steps done whose loss and update were finite; see Engine::train
+    [[nodiscard]] std::vector<std::int64_t> train(ManyJob const& job);
+    /// See Engine, for model 0 alone.
+    [[nodiscard]] double evaluate(Data const& data, Objective const& objective, Batches const& batches);
+    [[nodiscard]] double gradients(GradientJob const& job);
+    void forward(Data const& data, std::int64_t begin, std::int64_t count, int first, int last, float* out);
+
+private:
+    /// How a pass is made.
+    struct Pass {
+        Objective const* objective = nullptr;
+        DeviceData const* data = nullptr;
+        StepView step{};
+        std::int64_t batch = 0;
+        int models = 1;
+        bool training = false;        ///< dropout, statistics of the batch, sampling
+        bool gradients = false;       ///< a backward pass follows
+        bool input_gradient = false;  ///< down to the input
+        bool update = false;
+        UpdateView rule{};
+        double clip_norm = 0.0;
+    };
+    /// What a job's steps have in common on the device.
+    struct Steps {
+        Buffer<StepEntry> entries;
+        Buffer<std::int64_t> at;
+        Buffer<unsigned long long> first_bad;
+        Buffer<double> losses;
+        std::int64_t count = 0;
+
+        [[nodiscard]] StepView view() const { return {{entries.data(), count}, at.data(), first_bad.data()}; }
+    };
+
+    // cuda_models.cpp: memory
+    void lay_out();
+    void fit(std::int64_t batch, bool training);
+    void want_moments(UpdateRule const& rule);
+    void pack(std::vector<double> const& from, float* to) const;
+    void unpack(float const* from, std::vector<double>& to) const;
+    [[nodiscard]] Steps steps_of(std::vector<StepEntry> const& entries, int models) const;
+    [[nodiscard]] UpdateView update_view(UpdateRule const& rule) const;
+
+    // cuda_pass.cpp: the launches of a step
+    void enqueue(Pass const& pass, Steps const& steps);
+    void add_terms(Pass const& pass);
+    void forward_layer(Pass const& pass, int l, bool loss_at_once);
+    void forward_layers(Pass const& pass, int first, int last, bool loss_at_once);
+    void losses(Pass const& pass);
+    void backward(Pass const& pass);
+    void layer_gradient(Pass const& pass, int l, bool activation_done);
+    void vector_gradients(Pass const& pass, int l);
+    void update(Pass const& pass);
+    [[nodiscard]] WeightGradientJob weight_job(Pass const& pass, int l) const;
+    [[nodiscard]] LayerJob layer_job(Pass const& pass, int l) const;
+    [[nodiscard]] NormJob norm_job(Pass const& pass, int l) const;
+    [[nodiscard]] ActivationView activation_view(int l) const;
+    [[nodiscard]] LossView loss_view(Pass const& pass) const;
+    [[nodiscard]] Matrix<float> target(Pass const& pass) const;
+    [[nodiscard]] Matrix<float> output(Pass const& pass, int l) const;  ///< l = -1: the input
+    [[nodiscard]] Matrix<float const> weight(int l) const;
+    [[nodiscard]] bool is_simple(Pass const& pass, int l) const;
+    [[nodiscard]] bool loss_at_once(Pass const& pass) const;
+    [[nodiscard]] bool updates_at_once(Pass const& pass) const { return pass.update && pass.clip_norm == 0.0 && !tied_; }
+
+    [[nodiscard]] Matrix<float> matrix(std::int64_t at, std::int64_t ld) const {
+        return at < 0 ? Matrix<float>() : Matrix<float>(work_.data() + at, work_stride_, ld);
+    }
+    [[nodiscard]] Span<float> span(std::int64_t at) const { return at < 0 ? Span<float>() : Span<float>{work_.data() + at, work_stride_}; }
+    [[nodiscard]] Span<float> parameter(std::int64_t at) const {
+        return at < 0 ? Span<float>() : Span<float>{parameters_.data() + at, stride_};
+    }
+    [[nodiscard]] Span<float> gradient(std::int64_t at) const {
+        return at < 0 ? Span<float>() : Span<float>{gradients_.data() + at, stride_};
+    }
+    [[nodiscard]] Span<double> partial(std::int64_t at) const { return {partials_.data() + at, partial_stride_}; }
+    [[nodiscard]] PlannedLayer const& planned(int l) const { return plan_.layers[static_cast<std::size_t>(l)]; }
+    [[nodiscard]] LayerPlaces const& places(int l) const { return places_[static_cast<std::size_t>(l)]; }
+    [[nodiscard]] LayerSpace const& space(int l) const { return spaces_[static_cast<std::size_t>(l)]; }
+    [[nodiscard]] int layers() const { return static_cast<int>(plan_.layers.size()); }
+
+    Context context_;
+    Plan plan_;
+    Precision precision_;
+    int models_;
+    bool tied_ = false;
+
+    // Numbers that training changes, one model after the other.
+    std::vector<DeviceTensor> tensors_;
+    std::vector<LayerPlaces> places_;
+    std::int64_t stride_ = 0;  ///< floats of a model
+    Buffer<float> parameters_, first_, second_, gradients_, buffers_;
+    bool has_first_ = false, has_second_ = false;
+    std::vector<std::int64_t> steps_;
+    struct Kept {
+        Buffer<float> parameters, first, second, buffers;
+        bool has_first = false, has_second = false;
+        std::vector<std::int64_t> steps;
+    } kept_;
+
+    Buffer<Range> all_ranges_, vector_ranges_;  ///< what an update of its own covers: everything; all but weights and biases
+    int all_count_ = 0, vector_count_ = 0;
+    std::int64_t largest_ = 0, largest_vector_ = 0;
+
+    // Working memory, for batches of up to `batch_` rows.
+    std::int64_t batch_ = 0;
+    bool for_training_ = false;
+    std::vector<LayerSpace> spaces_;
+    std::int64_t input_ = 0, scratch_ = 0, target_ = 0, input_gradient_ = -1, input_ld_ = 0, target_ld_ = 0;
+    std::int64_t work_stride_ = 0;
+    Buffer<float> work_;
+    std::int64_t loss_partials_ = 0, partial_stride_ = 0;  ///< those of the loss come first
+    Buffer<double> partials_;
+    Buffer<float> clip_scale_;
+    Buffer<LossTerm> terms_;
+    int term_count_ = 0;
+
+    std::unique_ptr<DeviceData> train_data_;
+};
+
+}  // namespace ca3::autoencoder::cuda

@@ -1,0 +1,122 @@
+#pragma once
+
+#include "autoencoder/plan.hpp"
+
+#include <ca3/autoencoder/model.hpp>
+
+#include <ca3/random.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <variant>
+#include <vector>
+
+/// What the backends compute. model.cpp checks arguments and arranges; an engine holds one model's numbers where and how it likes.
+namespace ca3::autoencoder {
+
+/// The numbers of any optimizer. Gradients get weight_decay p + l1 sign(p), in this order; with `decoupled` p is scaled by
+/// 1 - lr weight_decay first instead.
+struct UpdateRule {
+    enum class Kind : std::uint8_t { sgd, adam };
+    Kind kind = Kind::adam;
+    double learning_rate = 1e-3;
+    double momentum = 0.0;
+    double dampening = 0.0;
+    bool nesterov = false;
+    double beta1 = 0.9;
+    double beta2 = 0.999;
+    double epsilon = 1e-8;
+    double weight_decay = 0.0;
+    double l1 = 0.0;
+    bool decoupled = false;
+    double clip_norm = 0.0;  ///< 0: none
+
+    [[nodiscard]] bool has_first() const { return kind == Kind::adam || momentum != 0.0; }
+    [[nodiscard]] bool has_second() const { return kind == Kind::adam; }
+};
+[[nodiscard]] UpdateRule rule_of(Optimizer const&);
+
+/// Rows of data: row r of a batch that starts at `begin` is sample rows[begin + r] (the sample begin + r itself where rows is empty).
+struct Data {
+    Samples inputs;
+    Targets targets;
+    std::span<std::int64_t const> rows{};
+    std::vector<Corruption> corruptions{};
+    random::Purpose noise = random::Purpose::noise;
+    std::uint64_t seed = 0;  ///< of corruptions, dropout and sampling
+
+    [[nodiscard]] std::int64_t row(std::int64_t i) const { return rows.empty() ? i : rows[static_cast<std::size_t>(i)]; }
+};
+
+/// Batches k = 0 ... count-1 hold the rows [k batch, min((k + 1) batch, total)).
+struct Batches {
+    std::int64_t batch = 0;
+    std::int64_t total = 0;
+
+    [[nodiscard]] std::int64_t count() const { return batch == 0 ? 0 : (total + batch - 1) / batch; }
+    [[nodiscard]] std::int64_t begin(std::int64_t k) const { return k * batch; }
+    [[nodiscard]] std::int64_t size(std::int64_t k) const { return std::min(batch, total - k * batch); }
+};
+
+/// Training steps first ... last-1 of an epoch.
+struct TrainJob {
+    Data const& data;
+    Objective const& objective;
+    UpdateRule rule{};
+    Batches batches{};
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+    std::int64_t random_step = 0;  ///< number in the random streams of batch 0 of this epoch; batch k has random_step + k
+    double* losses = nullptr;      ///< last - first, out: the mean loss of each batch, before its update
+};
+
+struct GradientJob {
+    Data const& data;
+    Objective const& objective;
+    std::int64_t begin = 0;  ///< of the batch, as in Data
+    std::int64_t rows = 0;
+    bool training = false;
+    std::int64_t random_step = 0;
+    std::vector<double>* parameters = nullptr;  ///< as State::parameters, out, or null
+    std::vector<double>* inputs = nullptr;      ///< rows x inputs, out, or null: with respect to the corrupted input
+};
+
+/// One model on one backend. Not thread-safe.
+class Engine {
+public:
+    Engine() = default;
+    Engine(Engine const&) = delete;
+    Engine& operator=(Engine const&) = delete;
+    virtual ~Engine() = default;
+
+    virtual void put(State const&) = 0;
+    virtual void get(State&) const = 0;
+    /// Keeps the present state and takes it back, any number of times.
+    virtual void keep() = 0;
+    virtual void take_back() = 0;
+
+    /// Trains until `last`, or until a loss or an update is not finite. @return steps done whose loss and update were finite; where these
+    /// are fewer than asked for, the state is that of an unknown later moment (see take_back)
+    [[nodiscard]] virtual std::int64_t train(TrainJob const&) = 0;
+    /// Sum over the batches of (rows of the batch) x (its mean loss), without training mode. Corruptions are applied with random_step 0 for
+    /// every batch; rows are numbered from the first of all.
+    [[nodiscard]] virtual double evaluate(Data const&, Objective const&, Batches const&) = 0;
+    /// @return the mean loss of the batch
+    [[nodiscard]] virtual double gradients(GradientJob const&) = 0;
+    /// Output of layer `last` for input to layer `first`, without training mode. out: count x width_after(last), or count x inputs as
+    /// corrupted for last = first - 1.
+    virtual void forward(Data const&, std::int64_t begin, std::int64_t count, int first, int last, float* out) = 0;
+};
+
+namespace reference {
+[[nodiscard]] std::unique_ptr<Engine> make_engine(Context const&, Plan const&, Precision);
+}
+namespace cpu {
+[[nodiscard]] std::unique_ptr<Engine> make_engine(Context const&, Plan const&, Precision);
+}
+namespace cuda {
+[[nodiscard]] std::unique_ptr<Engine> make_engine(Context const&, Plan const&, Precision);
+}
+
+}  // namespace ca3::autoencoder

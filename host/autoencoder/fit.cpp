@@ -1,0 +1,311 @@
+#include "autoencoder/batch.hpp"
+#include "autoencoder/checks.hpp"
+#include "autoencoder/data_checks.hpp"
+#include "autoencoder/model_state.hpp"
+#include "core/check.hpp"
+#include "core/state.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+#include <utility>
+
+namespace ca3::autoencoder {
+namespace {
+
+constexpr char const* function = "Model::fit";
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+double schedule_factor(Schedule const& schedule, std::int64_t epoch, std::int64_t epochs) {
+    switch (schedule.kind) {
+        case Schedule::Kind::step:
+            return std::pow(schedule.gamma, static_cast<double>(epoch / schedule.every));
+        case Schedule::Kind::cosine: {
+            auto const period = static_cast<double>(schedule.period > 0 ? schedule.period : epochs);
+            double const angle = std::numbers::pi * static_cast<double>(epoch) / period;
+            return schedule.floor + (1.0 - schedule.floor) * (1.0 + std::cos(angle)) / 2.0;
+        }
+        default:
+            return 1.0;
+    }
+}
+
+bool should_stop_early(EarlyStop const& rule, std::vector<EpochReport> const& epochs) {
+    if (rule.patience <= 0) return false;
+    double best = std::numeric_limits<double>::infinity();
+    std::int64_t since = 0;
+    for (auto const& epoch : epochs) {
+        double const loss = std::isnan(epoch.test_loss) ? epoch.train_loss : epoch.test_loss;
+        if (loss < best - rule.least_gain) {
+            best = loss;
+            since = 0;
+        } else {
+            ++since;
+        }
+    }
+    return since >= rule.patience;
+}
+
+/// All that is wrong with the data. The options are looked at by check_fit_options.
+void check_data(Plan const& plan, Samples const& train, FitOptions const& options, Objective const& objective) {
+    check_samples(train, plan.inputs, 1, function, "train");
+    check_targets(options.targets, train, objective, plan, function, "targets");
+    check_order(options.order, train.count(), function);
+    check_corruptions(options.corrupt, plan.inputs, function);
+    std::int64_t const rows = options.order.rows > 0 ? options.order.cols : train.count();
+    require(options.batch <= rows, function, [&] {
+        return "batch is " + std::to_string(options.batch) + ", more than the " + std::to_string(rows) +
+               (options.order.rows > 0 ? " numbers in a row of order" : " samples");
+    });
+    bool const single = options.batch == 1 || (!options.drop_last && rows % options.batch == 1);
+    for (auto const& layer : plan.layers)
+        require(!layer.batch_norm() || !single, function, [&] {
+            return "batch normalisation cannot train on a batch of one sample; " + std::to_string(rows) + " samples in batches of " +
+                   std::to_string(options.batch) + " leave one (drop_last leaves it out)";
+        });
+    if (options.test.count() == 0) return;
+    check_samples(options.test, plan.inputs, 1, function, "test");
+    check_targets(options.test_targets, options.test, objective, plan, function, "test_targets");
+    bool const comparable = options.targets.given == options.test_targets.given;
+    require(comparable, function, [] { return std::string("targets and test_targets must both be given, or neither"); });
+}
+
+class Fit {
+public:
+    Fit(ModelState& state, Samples const& train, FitOptions const& options)
+        : state_(state),
+          options_(options),
+          objective_{options.loss, options.penalties, options.kl_scale, options.kl_reduction},
+          rule_(rule_of(options.optimizer)) {
+        check_fit_options(options, state.plan, function);
+        check_objective(objective_, state.plan, function);
+        check_data(state.plan, train, options, objective_);
+        rule_.clip_norm = options.clip_norm;
+        std::uint64_t const seed = options.seed.value_or(state.options.seed);
+        data_ = {.inputs = train, .targets = options.targets, .corruptions = options.corrupt, .seed = seed};
+        test_ = {.inputs = options.test,
+                 .targets = options.test_targets,
+                 .corruptions = options.corrupt,
+                 .noise = random::Purpose::test_noise,
+                 .seed = seed};
+    }
+
+    History run() {
+        begin();
+        Progress& progress = state_.progress;
+        while (progress.epochs < options_.epochs) {
+            Stop const stop = epoch();
+            progress.history.stop = stop;
+            bool const last = stop != Stop::finished || progress.epochs == options_.epochs;
+            if (!options_.checkpoint.empty() && (last || progress.epochs % options_.checkpoint_every == 0)) checkpoint();
+            if (stop != Stop::finished) break;
+        }
+        return progress.history;
+    }
+
+private:
+    void begin() {
+        if (options_.resume && state_.progress.rule) {
+            UpdateRule const& former = *state_.progress.rule;
+            require(former.kind == rule_.kind && former.has_first() == rule_.has_first(), function,
+                    [] { return std::string("resume: the optimizer is of another kind than the one that the model was trained with"); });
+        } else {
+            State state;
+            state_.engine->get(state);
+            state.first.clear();
+            state.second.clear();
+            state.steps = 0;
+            state_.engine->put(state);
+            state_.progress = {};
+        }
+        state_.progress.rule = rule_;
+        state_.progress.history.stop = Stop::finished;
+    }
+
+    /// One epoch, its test and its report.
+    Stop epoch() {
+        Progress& progress = state_.progress;
+        std::int64_t const number = progress.epochs;
+        UpdateRule rule = rule_;
+        rule.learning_rate *= schedule_factor(options_.schedule, number, options_.epochs);
+        std::vector<std::int64_t> const order = order_of(number);
+        std::int64_t rows = order.empty() ? data_.inputs.count() : static_cast<std::int64_t>(order.size());
+        if (options_.drop_last) rows -= rows % options_.batch;
+        data_.rows = order;
+        Batches const batches{options_.batch, rows};
+
+        auto const start = Clock::now();
+        double const loss = train(rule, batches, number);
+        EpochReport report{.epoch = number + 1, .train_loss = loss, .learning_rate = rule.learning_rate};
+        report.seconds = seconds_since(start);
+        if (test_.inputs.count() > 0)
+            report.test_loss = state_.engine->evaluate(test_, objective_, {options_.batch, test_.inputs.count()}) /
+                               static_cast<double>(test_.inputs.count());
+        progress.epochs = number + 1;
+        progress.batches += batches.count();
+        progress.history.epochs.push_back(report);
+        if (options_.on_epoch && !options_.on_epoch(report)) return Stop::callback;
+        return should_stop_early(options_.early_stop, progress.history.epochs) ? Stop::early : Stop::finished;
+    }
+
+    [[nodiscard]] std::vector<std::int64_t> order_of(std::int64_t number) const {
+        if (options_.order.rows > 0) {
+            auto const* const row = options_.order.row(number % options_.order.rows);
+            return {row, row + options_.order.cols};
+        }
+        if (!options_.shuffle) return {};
+        return epoch_order(data_.inputs.count(), data_.seed, static_cast<std::uint32_t>(number));
+    }
+
+    /// Trains in portions of some 0.1 s, so that progress is seen; the state is kept every second, so that little is done again when a
+    /// number is not finite. @return the mean loss of the batches
+    double train(UpdateRule const& rule, Batches const& batches, std::int64_t number) {
+        std::int64_t const count = batches.count();
+        std::vector<double> losses(static_cast<std::size_t>(count));
+        std::int64_t portion = std::min<std::int64_t>(count, 8), kept = 0;
+        Clock::time_point kept_at{};
+        for (std::int64_t done = 0; done < count;) {
+            auto const start = Clock::now();
+            if (done == 0 || seconds_since(kept_at) > 1.0) {
+                state_.engine->keep();
+                kept = done;
+                kept_at = start;
+            }
+            TrainJob const job{.data = data_,
+                               .objective = objective_,
+                               .rule = rule,
+                               .batches = batches,
+                               .first = done,
+                               .last = std::min(count, done + portion),
+                               .random_step = state_.progress.batches,
+                               .losses = losses.data() + done};
+            std::int64_t const finished = state_.engine->train(job);
+            if (finished < job.last - job.first) stop(job, kept, done + finished, number);
+            double const each = seconds_since(start) / static_cast<double>(finished);
+            done = job.last;
+            portion = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::min(0.1 / std::max(each, 1e-9), 1e9)));
+            if (options_.on_progress) options_.on_progress(number * count + done, options_.epochs * count);
+        }
+        return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(count);
+    }
+
+    /// Puts the model back to where it was before step `step`, which went wrong, from where it was at step `kept`, and says what it was.
+    [[noreturn]] void stop(TrainJob job, std::int64_t kept, std::int64_t step, std::int64_t number) {
+        state_.engine->take_back();
+        std::vector<double> losses(static_cast<std::size_t>(step - kept));
+        job.first = kept;
+        job.last = step;
+        job.losses = losses.data();
+        if (step > kept && state_.engine->train(job) != step - kept)
+            throw Error(std::string(function) + ": a repeated training step did not repeat");
+        auto const [layer, what] = culprit(job, step);
+        throw NonFinite(std::string(function) + ": epoch " + std::to_string(number + 1) + ", step " + std::to_string(step + 1) + ": " +
+                            what + "; the model is as it was before this step",
+                        number + 1, step + 1, layer);
+    }
+
+    /// The first layer whose output is not finite, found without training mode.
+    std::pair<int, std::string> culprit(TrainJob const& job, std::int64_t step) {
+        int const count = static_cast<int>(state_.plan.layers.size());
+        std::int64_t const rows = job.batches.size(step);
+        std::vector<float> out;
+        for (int l = 0; l < count; ++l) {
+            out.resize(static_cast<std::size_t>(rows * state_.plan.width_after(l)));
+            state_.engine->forward(data_, job.batches.begin(step), rows, 0, l, out.data());
+            if (!std::all_of(out.begin(), out.end(), [](float x) { return std::isfinite(x); }))
+                return {l, "the output of layer " + std::to_string(l) + " is not finite"};
+        }
+        if (objective_.loss == Loss::bce && !std::all_of(out.begin(), out.end(), [](float x) { return x >= 0.0f && x <= 1.0f; }))
+            return {count - 1, "the output of layer " + std::to_string(count - 1) +
+                                   " leaves [0, 1], where binary cross-entropy is defined (a sigmoid keeps it inside)"};
+        return {count - 1, "the loss or the update it leads to is not finite (layer " + std::to_string(count - 1) + ")"};
+    }
+
+    void checkpoint() const { write_checkpoint(state_, options_.checkpoint); }
+
+    ModelState& state_;
+    FitOptions const& options_;
+    Objective objective_;
+    UpdateRule rule_;
+    Data data_;
+    Data test_;
+};
+
+}  // namespace
+
+UpdateRule rule_of(Optimizer const& optimizer) {
+    UpdateRule rule;
+    if (auto const* const sgd = std::get_if<Sgd>(&optimizer)) {
+        rule.kind = UpdateRule::Kind::sgd;
+        rule.learning_rate = sgd->learning_rate;
+        rule.momentum = sgd->momentum;
+        rule.dampening = sgd->dampening;
+        rule.nesterov = sgd->nesterov;
+        rule.weight_decay = sgd->weight_decay;
+        rule.l1 = sgd->l1;
+        return rule;
+    }
+    auto const take = [&rule](auto const& adam) {
+        rule.learning_rate = adam.learning_rate;
+        rule.beta1 = adam.beta1;
+        rule.beta2 = adam.beta2;
+        rule.epsilon = adam.epsilon;
+        rule.weight_decay = adam.weight_decay;
+        rule.l1 = adam.l1;
+    };
+    if (auto const* const adam = std::get_if<Adam>(&optimizer)) take(*adam);
+    if (auto const* const adam = std::get_if<AdamW>(&optimizer)) {
+        take(*adam);
+        rule.decoupled = true;
+    }
+    return rule;
+}
+
+History Model::fit(Samples train, FitOptions const& options) {
+    return Fit(*state_, train, options).run();
+}
+
+Ensemble fit_many(Context context, Architecture const& architecture, std::span<Variant const> variants, Samples train,
+                  FitOptions const& options, ModelOptions model_options) {
+    require(options.checkpoint.empty() && !options.on_epoch && !options.on_progress && !options.resume, "fit_many",
+            [] { return std::string("checkpoints, resuming and callbacks are not available for many models at once"); });
+    auto const count = static_cast<std::int64_t>(variants.size());
+    std::vector<std::optional<Model>> models(variants.size());
+    Ensemble out;
+    out.histories.resize(variants.size());
+    auto const one = [&](std::int64_t index) {
+        auto const i = static_cast<std::size_t>(index);
+        ModelOptions own = model_options;
+        own.seed = variants[i].seed;
+        FitOptions fit = options;
+        fit.seed = variants[i].seed;
+        if (variants[i].learning_rate > 0.0)
+            std::visit([&](auto& optimizer) { optimizer.learning_rate = variants[i].learning_rate; }, fit.optimizer);
+        Model model(context.backend() == Backend::cpu ? Context::cpu({1, context.instruction_set()}) : context, architecture, own);
+        out.histories[i] = model.fit(train, fit);
+        models[i].emplace(std::move(model));
+    };
+    if (context.backend() == Backend::cpu)
+        pool(context).run(count, [&](std::int64_t index, int) { one(index); });
+    else
+        for (std::int64_t i = 0; i < count; ++i) one(i);
+    for (auto& model : models) {
+        if (context.backend() != Backend::cpu) {
+            out.models.push_back(std::move(*model));
+            continue;
+        }
+        // Trained with a thread of its own; from now on it has those of the context.
+        Model shared(context, architecture, model->options());
+        shared.set_parameters(model->parameters());
+        out.models.push_back(std::move(shared));
+    }
+    return out;
+}
+
+}  // namespace ca3::autoencoder

@@ -1,0 +1,146 @@
+#include "core/state.hpp"
+#include "kernels/autoencoder/product.cuh"
+
+namespace ca3::autoencoder::cuda {
+
+namespace {
+
+/// One tile of dz W.
+template <Precision precision, class Shape>
+__device__ __forceinline__ void input_gradient_tile(InputGradientJob const& job, StepEntry const& step, unsigned model, std::int32_t tile) {
+    using S = Sums<Shape, precision, true, false>;
+    std::int32_t const tiles_n = (job.in + Shape::side - 1) / Shape::side;
+    std::int32_t const first_row = tile / tiles_n * Shape::side, first_column = tile % tiles_n * Shape::side;
+    if (first_row >= step.rows) return;
+    S sums;
+#pragma unroll
+    for (int e = 0; e < S::count; ++e) sums.at(e) = 0.0f;
+    multiply_tile<Shape, precision, true, false>(sums, {job.linear_gradient.of(model), job.linear_gradient.ld, step.rows},
+                                                 {job.weight.of(model), job.weight.ld, job.in}, first_row, first_column, job.linear,
+                                                 [](float const*) {});
+    for_tile<Shape>(sums, first_row, first_column, step.rows, job.in,
+                    [&](std::int32_t row, std::int32_t column, Four g, std::int32_t count) {
+                        Four z{}, y{};
+                        if (job.before) z = load_four(job.before.of(model) + row * job.before.ld + column, count);
+                        if (job.active) y = load_four(job.active.of(model) + row * job.active.ld + column, count);
+#pragma unroll
+                        for (int j = 0; j < 4; ++j)
+                            g.x[j] = differentiated(job.activation, model, column + j, g.x[j], z.x[j], y.x[j], j < count);
+                        store_four(job.out.of(model) + row * job.out.ld + column, g, count);
+                    });
+}
+
+/// Updates `count` neighbouring parameters. @returns whether they stayed finite
+__device__ __forceinline__ bool update_four(UpdateView const& u, StepEntry const& step, unsigned model, std::int64_t at, Four const& g,
+                                            std::int32_t count) {
+    Four p = load_four(u.parameters.of(model) + at, count), m{}, v{};
+    if (u.first) m = load_four(u.first.of(model) + at, count);
+    if (u.second) v = load_four(u.second.of(model) + at, count);
+    bool finite = true;
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+        update_value(u, step, 1.0f, g.x[j], p.x[j], m.x[j], v.x[j]);
+        finite = finite && (j >= count || is_finite(p.x[j]));
+    }
+    store_four(u.parameters.of(model) + at, p, count);
+    if (u.first) store_four(u.first.of(model) + at, m, count);
+    if (u.second) store_four(u.second.of(model) + at, v, count);
+    return finite;
+}
+
+/// One tile of dz^T x, and with the first column of tiles the sums of dz's columns.
+template <Precision precision, class Shape>
+__device__ __forceinline__ void weight_gradient_tile(WeightGradientJob const& job, UpdateView const& update, StepView const& view,
+                                                     StepEntry const& step, unsigned model, std::int32_t tile) {
+    using S = Sums<Shape, precision, false, false>;
+    std::int32_t const tiles_n = (job.in + Shape::side - 1) / Shape::side;
+    std::int32_t const first_row = tile / tiles_n * Shape::side, first_column = tile % tiles_n * Shape::side;
+    S sums;
+#pragma unroll
+    for (int e = 0; e < S::count; ++e) sums.at(e) = 0.0f;
+    bool const sums_bias = job.bias >= 0 && first_column == 0 && threadIdx.x < Shape::side;
+    float bias = 0.0f;
+    multiply_tile<Shape, precision, false, false>(sums, {job.linear_gradient.of(model), job.linear_gradient.ld, job.linear},
+                                                  {job.input.of(model), job.input.ld, job.in}, first_row, first_column, step.rows,
+                                                  [&](float const* a) {
+                                                      if (!sums_bias) return;
+#pragma unroll 8
+                                                      for (int k = 0; k < Shape::depth; ++k) bias += a[k * Shape::pitch_across + threadIdx.x];
+                                                  });
+    bool finite = true;
+    for_tile<Shape>(sums, first_row, first_column, job.linear, job.in,
+                    [&](std::int32_t row, std::int32_t column, Four const& g, std::int32_t count) {
+                        std::int64_t const at = job.weight + row * job.ld + column;
+                        if (job.elsewhere)
+                            store_four(job.elsewhere.of(model) + row * job.elsewhere.ld + column, g, count);
+                        else if (job.update)
+                            finite = update_four(update, step, model, at, g, count) && finite;
+                        else
+                            store_four(update.gradients.of(model) + at, g, count);
+                    });
+    std::int32_t const unit = first_row + static_cast<std::int32_t>(threadIdx.x);
+    if (sums_bias && unit < job.linear) {
+        if (job.update)
+            finite = update_parameter(update, step, model, job.bias + unit, bias) && finite;
+        else
+            update.gradients.of(model)[job.bias + unit] = bias;
+    }
+    if (!finite) flag_bad(view, model);
+}
+
+/// Blocks [0, first) are tiles of the input's gradient, [first, second) of the first weight's, the rest of the second's.
+template <Precision precision, class Shape>
+__global__ void __launch_bounds__(Shape::threads, 3) backward_kernel(BackwardJob job, std::int32_t first, std::int32_t second) {
+    unsigned const model = blockIdx.z;
+    StepEntry const step = job.step.entry(model);
+    auto const block = static_cast<std::int32_t>(blockIdx.x);
+    if (block < first) return input_gradient_tile<precision, Shape>(job.input, step, model, block);
+    bool const other = block >= second;
+    weight_gradient_tile<precision, Shape>(other ? job.weight[1] : job.weight[0], job.update, job.step, step, model,
+                                           block - (other ? second : first));
+}
+
+std::int64_t tiles(WeightGradientJob const& job, std::int64_t side) {
+    return job.weight >= 0 || job.elsewhere ? tiles_of(job.linear, job.in, side) : 0;
+}
+std::int64_t tiles(InputGradientJob const& job, std::int64_t batch, std::int64_t side) {
+    return job.out ? tiles_of(batch, job.in, side) : 0;
+}
+
+template <Precision precision, class Shape>
+void launch_shape(Context const& context, CUstream_st* stream, int models, std::int64_t batch, BackwardJob const& job) {
+    ca3::cuda::CurrentDevice const current(context.device());
+    auto const first = static_cast<std::int32_t>(tiles(job.input, batch, Shape::side));
+    auto const second = static_cast<std::int32_t>(first + tiles(job.weight[0], Shape::side));
+    launch(backward_kernel<precision, Shape>,
+           {.grid = dim3(static_cast<unsigned>(second + tiles(job.weight[1], Shape::side)), 1, static_cast<unsigned>(models)),
+            .block = dim3(Shape::threads),
+            .shared_bytes = Shape::shared_bytes,
+            .stream = stream},
+           job, first, second);
+}
+
+template <Precision precision>
+void launch_precision(Context const& context, CUstream_st* stream, int models, std::int64_t batch, BackwardJob const& job) {
+    std::int64_t const large = tiles(job.input, batch, 64) + tiles(job.weight[0], 64) + tiles(job.weight[1], 64);
+    if (has_large_tiles(context, large)) return launch_shape<precision, TileShape<64>>(context, stream, models, batch, job);
+    launch_shape<precision, TileShape<32>>(context, stream, models, batch, job);
+}
+
+}  // namespace
+
+void launch_backward(Context const& context, CUstream_st* stream, Precision precision, int models, std::int64_t batch,
+                     BackwardJob const& job) {
+    switch (precision) {
+        case Precision::tf32x3:
+            return launch_precision<Precision::tf32x3>(context, stream, models, batch, job);
+        case Precision::tf32:
+            return launch_precision<Precision::tf32>(context, stream, models, batch, job);
+        case Precision::bf16:
+            return launch_precision<Precision::bf16>(context, stream, models, batch, job);
+        default:
+            return launch_precision<Precision::f32>(context, stream, models, batch, job);
+    }
+}
+
+}  // namespace ca3::autoencoder::cuda

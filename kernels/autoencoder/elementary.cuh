@@ -1,0 +1,189 @@
+#pragma once
+
+#include "core/elementary.hpp"
+#include "kernels/autoencoder/views.hpp"
+#include "kernels/common/launch.cuh"
+
+#include <cstdint>
+#include <limits>
+
+/// What is done to single values: the CPU backend's own formulas on plain floats, so that both give the same bits.
+namespace ca3::autoencoder::cuda {
+
+__device__ __forceinline__ bool less(float a, float b) {
+    return a < b;
+}
+__device__ __forceinline__ bool equal(float a, float b) {
+    return a == b;
+}
+__device__ __forceinline__ float select(bool yes, float a, float b) {
+    return yes ? a : b;
+}
+__device__ __forceinline__ float absolute(float x) {
+    return ca3::detail::float_of(ca3::detail::bits_of(x) & 0x7FFFFFFFu);
+}
+__device__ __forceinline__ float copy_sign(float x, float sign) {
+    return ca3::detail::float_of((ca3::detail::bits_of(x) & 0x7FFFFFFFu) | (ca3::detail::bits_of(sign) & 0x80000000u));
+}
+__device__ __forceinline__ float square_root(float x) {
+    return scalar::square_root(x);
+}
+/// 2^n for an n that a shift by 0x1.8p23 left in the low bits
+__device__ __forceinline__ float power_of_two(float shifted) {
+    return ca3::detail::float_of((ca3::detail::bits_of(shifted) + 127u) << 23);
+}
+/// x = 2^e m, m in [sqrt(1/2), sqrt(2)), for normal positive x
+__device__ __forceinline__ void split(float x, float& e, float& m) {
+    std::uint32_t const bits = ca3::detail::bits_of(x);
+    std::int32_t const exponent = static_cast<std::int32_t>(bits - 0x3F3504F3u) >> 23;
+    e = static_cast<float>(exponent);
+    m = ca3::detail::float_of(bits - (static_cast<std::uint32_t>(exponent) << 23));
+}
+__device__ __forceinline__ bool is_finite(float x) {
+    return (ca3::detail::bits_of(x) & 0x7F800000u) != 0x7F800000u;
+}
+
+#define CA3_ALWAYS_INLINE __device__ __forceinline__
+#include "autoencoder/cpu_elementary_inl.hpp"
+#undef CA3_ALWAYS_INLINE
+
+// ---- activations -------------------------------------------------------------------------------------------------------------------
+
+__device__ __forceinline__ float slope_of(ActivationView const& a, unsigned model, std::int64_t unit) {
+    return a.slopes ? a.slopes.of(model)[a.per_unit ? unit : 0] : a.slope;
+}
+
+/// @param there the unit exists: else no slope is read for it
+__device__ __forceinline__ float activated(ActivationView const& a, unsigned model, std::int64_t unit, float z, bool there = true) {
+    using Kind = Activation::Kind;
+    switch (a.kind) {
+        case Kind::sigmoid:
+            return sigmoid_of(z);
+        case Kind::tanh:
+            return tanh_of(z);
+        case Kind::arctan:
+            return arctan_of(z);
+        case Kind::relu:
+            return z < 0.0f ? 0.0f : z;
+        case Kind::leaky_relu:
+        case Kind::prelu:
+            return z > 0.0f || !there ? z : slope_of(a, model, unit) * z;
+        default:
+            return z;
+    }
+}
+
+/// g times the derivative at z, where y is the activation's value. z is read for arctan, leaky_relu and prelu, y for the others.
+__device__ __forceinline__ float differentiated(ActivationView const& a, unsigned model, std::int64_t unit, float g, float z, float y,
+                                                bool there = true) {
+    using Kind = Activation::Kind;
+    switch (a.kind) {
+        case Kind::sigmoid:
+            return g * (y * (1.0f - y));
+        case Kind::tanh:
+            return g * (1.0f - y * y);
+        case Kind::arctan:
+            return g / (1.0f + z * z);
+        case Kind::relu:
+            return y > 0.0f ? g : 0.0f;
+        case Kind::leaky_relu:
+        case Kind::prelu:
+            return z > 0.0f || !there ? g : slope_of(a, model, unit) * g;
+        default:
+            return g;
+    }
+}
+
+// ---- losses ------------------------------------------------------------------------------------------------------------------------
+
+struct ValueAndSlope {
+    float value;
+    float slope;
+};
+
+__device__ __forceinline__ ValueAndSlope compared(Loss loss, float x, float t) {
+    float const d = x - t;
+    switch (loss) {
+        case Loss::l1:
+            return {absolute(d), d == 0.0f ? 0.0f : copy_sign(1.0f, d)};
+        case Loss::bce: {
+            float const rest = 1.0f - x, product = rest * x;
+            return {(t - 1.0f) * clamped_logarithm(rest) - t * clamped_logarithm(x), d / (product < 1e-12f ? 1e-12f : product)};
+        }
+        case Loss::bce_with_logits: {
+            float const e = exponential_of(0.0f - absolute(x));
+            return {fused(1.0f - t, x, x < 0.0f ? 0.0f - x : 0.0f) + clamped_logarithm(1.0f + e), sigmoid_of(x) - t};
+        }
+        default:
+            return {d * d, d + d};
+    }
+}
+
+// ---- updates -----------------------------------------------------------------------------------------------------------------------
+
+/// What the update adds to the gradient of a parameter.
+__device__ __forceinline__ float decayed(UpdateView const& u, float g, float p) {
+    g = fused(u.weight_decay, p, g);
+    return g + (p > 0.0f ? u.l1 : p < 0.0f ? -u.l1 : 0.0f);
+}
+
+/// One step of the optimizer for a parameter p with moments m and v.
+__device__ __forceinline__ void update_value(UpdateView const& u, StepEntry const& step, float scale, float g, float& p, float& m, float& v) {
+    if (u.kind == UpdateRule::Kind::adam) {
+        if (!u.plain) {
+            g = decayed(u, g * scale, p);
+            p = p * step.shrink;
+        }
+        m = fused(u.gain1, g - m, m);
+        v = fused(u.gain2 * g, g, u.beta2 * v);
+        p = fused(0.0f - step.rate, m / fused(square_root(v), step.unroot2, u.epsilon), p);
+    } else {
+        g = decayed(u, g * scale, p);
+        if (u.momentum) {
+            m = step.first_step != 0 ? g : fused(u.beta1, m, u.gain1 * g);
+            g = u.nesterov ? fused(u.beta1, m, g) : m;
+        }
+        p = fused(-step.rate, g, p);
+    }
+}
+
+/// Of parameter `at`. @returns whether it stayed finite
+__device__ __forceinline__ bool update_parameter(UpdateView const& u, StepEntry const& step, unsigned model, std::int64_t at, float g) {
+    float* const p = u.parameters.of(model) + at;
+    float* const first = u.first ? u.first.of(model) + at : nullptr;
+    float* const second = u.second ? u.second.of(model) + at : nullptr;
+    float value = *p, m = first != nullptr ? *first : 0.0f, v = second != nullptr ? *second : 0.0f;
+    update_value(u, step, u.scale != nullptr ? u.scale[model] : 1.0f, g, value, m, v);
+    *p = value;
+    if (first != nullptr) *first = m;
+    if (second != nullptr) *second = v;
+    return is_finite(value);
+}
+
+__device__ __forceinline__ void flag_bad(StepView const& step, unsigned model) {
+    atomicMin(step.first_bad + model, static_cast<unsigned long long>(step.at[model]));
+}
+
+// ---- sums of a block, in one order -------------------------------------------------------------------------------------------------
+
+/// Over the lanes of a warp: every lane gets the sum.
+template <class T>
+__device__ __forceinline__ T warp_sum(T x) {
+#pragma unroll
+    for (int distance = 16; distance > 0; distance /= 2) x += __shfl_xor_sync(0xFFFFFFFFu, x, distance);
+    return x;
+}
+
+/// Over the `threads` threads of a block; thread 0 has the result. `room`: one value for each warp, free again after the next barrier.
+template <int threads>
+__device__ __forceinline__ double block_sum(double x, double* room) {
+    x = warp_sum(x);
+    if (threadIdx.x % 32 == 0) room[threadIdx.x / 32] = x;
+    __syncthreads();
+    double sum = 0.0;
+    if (threadIdx.x == 0)
+        for (int w = 0; w < threads / 32; ++w) sum += room[w];
+    return sum;
+}
+
+}  // namespace ca3::autoencoder::cuda

@@ -1,0 +1,100 @@
+#include "core/state.hpp"
+#include "kernels/autoencoder/product.cuh"
+
+namespace ca3::autoencoder::cuda {
+
+namespace {
+
+template <Precision precision, class Shape>
+__global__ void __launch_bounds__(Shape::threads, 3) forward_kernel(ForwardJob job) {
+    using S = Sums<Shape, precision, true, true>;
+    unsigned const model = blockIdx.z;
+    StepEntry const step = job.step.entry(model);
+    std::int32_t const tiles_n = (job.out + Shape::side - 1) / Shape::side;
+    std::int32_t const first_row = static_cast<std::int32_t>(blockIdx.x) / tiles_n * Shape::side;
+    std::int32_t const first_column = static_cast<std::int32_t>(blockIdx.x) % tiles_n * Shape::side;
+    if (first_row >= step.rows) {
+        if (job.loss.partial && threadIdx.x == 0) job.loss.partial.of(model)[blockIdx.x] = 0.0;
+        return;
+    }
+
+    S sums;
+#pragma unroll
+    for (int e = 0; e < S::count; ++e) {
+        std::int32_t const column = first_column + S::column(e);
+        sums.at(e) = job.bias && S::part() == 0 && column < job.out ? job.bias.of(model)[column] : 0.0f;
+    }
+    multiply_tile<Shape, precision, true, true>(sums, {job.input.of(model), job.input.ld, step.rows},
+                                                {job.weight.of(model), job.weight.ld, job.out}, first_row, first_column, job.in,
+                                                [](float const*) {});
+
+    float const share = static_cast<float>(1.0 / (static_cast<double>(step.rows) * static_cast<double>(job.out)));
+    float loss = 0.0f;
+    for_tile<Shape>(sums, first_row, first_column, step.rows, job.out,
+                    [&](std::int32_t row, std::int32_t column, Four const& z, std::int32_t count) {
+                        if (job.before) store_four(job.before.of(model) + row * job.before.ld + column, z, count);
+                        if (!job.active) return;
+                        Four y;
+#pragma unroll
+                        for (int j = 0; j < 4; ++j) y.x[j] = activated(job.activation, model, column + j, z.x[j], j < count);
+                        store_four(job.active.of(model) + row * job.active.ld + column, y, count);
+                        if (!job.loss.partial) return;
+                        Four const t = load_four(job.loss.target.of(model) + row * job.loss.target.ld + column, count);
+                        Four gradient;
+#pragma unroll
+                        for (int j = 0; j < 4; ++j) {
+                            auto const [value, slope] = compared(job.loss.kind, y.x[j], t.x[j]);
+                            if (j < count) loss += value;
+                            gradient.x[j] = differentiated(job.activation, model, column + j, slope * share, z.x[j], y.x[j], j < count);
+                        }
+                        if (job.loss.gradient)
+                            store_four(job.loss.gradient.of(model) + row * job.loss.gradient.ld + column, gradient, count);
+                    });
+    if (!job.loss.partial) return;
+    __syncthreads();  // shared memory is free
+    double const sum = block_sum<Shape::threads>(static_cast<double>(loss), dynamic_shared<double>());
+    if (threadIdx.x == 0) job.loss.partial.of(model)[blockIdx.x] = sum;
+}
+
+template <Precision precision, class Shape>
+void launch_shape(Context const& context, CUstream_st* stream, int models, std::int64_t batch, ForwardJob const& job) {
+    ca3::cuda::CurrentDevice const current(context.device());
+    launch(forward_kernel<precision, Shape>,
+           {.grid = dim3(static_cast<unsigned>(tiles_of(batch, job.out, Shape::side)), 1, static_cast<unsigned>(models)),
+            .block = dim3(Shape::threads),
+            .shared_bytes = Shape::shared_bytes,
+            .stream = stream},
+           job);
+}
+
+bool large(Context const& context, std::int64_t batch, std::int64_t out) {
+    return has_large_tiles(context, tiles_of(batch, out, 64));
+}
+
+template <Precision precision>
+void launch_precision(Context const& context, CUstream_st* stream, int models, std::int64_t batch, ForwardJob const& job) {
+    if (large(context, batch, job.out)) return launch_shape<precision, TileShape<64>>(context, stream, models, batch, job);
+    launch_shape<precision, TileShape<32>>(context, stream, models, batch, job);
+}
+
+}  // namespace
+
+std::int64_t loss_tiles(Context const& context, std::int64_t batch, std::int64_t out) {
+    return tiles_of(batch, out, large(context, batch, out) ? 64 : 32);
+}
+
+void launch_forward(Context const& context, CUstream_st* stream, Precision precision, int models, std::int64_t batch,
+                    ForwardJob const& job) {
+    switch (precision) {
+        case Precision::tf32x3:
+            return launch_precision<Precision::tf32x3>(context, stream, models, batch, job);
+        case Precision::tf32:
+            return launch_precision<Precision::tf32>(context, stream, models, batch, job);
+        case Precision::bf16:
+            return launch_precision<Precision::bf16>(context, stream, models, batch, job);
+        default:
+            return launch_precision<Precision::f32>(context, stream, models, batch, job);
+    }
+}
+
+}  // namespace ca3::autoencoder::cuda

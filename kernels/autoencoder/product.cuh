@@ -1,0 +1,321 @@
+#pragma once
+
+#include "kernels/autoencoder/elementary.cuh"
+#include "kernels/common/ptx.cuh"
+
+#include <cstdint>
+
+/// One tile of C = A B^T by a block of 128 threads: C(m, n) = sum over k of A(m, k) B(n, k), operands in f32 in global memory.
+///
+/// An operand lies along k (A row-major) or across (A^T row-major). Pieces along k come through a ring in shared memory by
+/// asynchronous copies, zeros where a matrix ends. f32: each sum is one chain of fused products in rising order of k. The tensor cores take
+/// operands rounded to tf32 (to nearest, ties away) or bf16 (ties to even) and add in f32 in the order of the hardware; tf32x3 splits each
+/// operand into two tf32 parts and leaves out the product of the two small ones. In tiles of 32 the tensor cores' warps share the depth of a
+/// piece among them, and their sums are added in the order of the warps.
+namespace ca3::autoencoder::cuda {
+
+struct Operand {
+    float const* data;
+    std::int64_t ld;  ///< a multiple of 4
+    std::int32_t extent;  ///< rows (columns) of C that there are
+};
+
+template <int side_>
+struct TileShape {
+    static constexpr int side = side_;
+    static constexpr int threads = 128;
+    static constexpr int depth = side == 64 ? 32 : 64;
+    static constexpr int stages = 3;
+    static constexpr int pitch_along = depth + 4;  ///< floats: rows of 16 bytes, fragments without bank conflicts
+    static constexpr int pitch_across = side + 8;
+    static constexpr int operand_floats = side * pitch_along > depth * pitch_across ? side * pitch_along : depth * pitch_across;
+    static constexpr int stage_floats = 2 * operand_floats;
+    static constexpr int shared_bytes = stages * stage_floats * static_cast<int>(sizeof(float));
+};
+
+/// Starts the copies of one piece of an operand: its rows [first, first + side), depths [k, k + Shape::depth).
+template <class Shape, bool along>
+__device__ __forceinline__ void load_operand(float* to, Operand const& x, std::int32_t first, std::int32_t k, std::int32_t depth) {
+    constexpr int per_row = (along ? Shape::depth : Shape::side) / 4;
+    constexpr int pieces = Shape::side * Shape::depth / 4;
+#pragma unroll
+    for (int p = 0; p < pieces / Shape::threads; ++p) {
+        int const piece = static_cast<int>(threadIdx.x) + p * Shape::threads;
+        int const line = piece / per_row, column = piece % per_row * 4;
+        std::int32_t const row = (along ? first : k) + line, left = along ? depth - k - column : x.extent - first - column;
+        bool const there = row < (along ? x.extent : depth) && left > 0;
+        float const* const from = there ? x.data + row * x.ld + (along ? k : first) + column : x.data;
+        ptx::cp_async_16(to + line * (along ? Shape::pitch_along : Shape::pitch_across) + column, from, !there ? 0 : left < 4 ? 4 * left : 16);
+    }
+}
+
+/// The sums that a thread holds, and where in the tile they are.
+template <class Shape, Precision precision, bool a_along, bool b_along>
+struct Sums {
+    static constexpr bool tensor = precision != Precision::f32;
+    static constexpr bool shares_depth = tensor && Shape::side == 32;  ///< each warp holds sums of the whole tile
+    static constexpr int parts = shares_depth ? Shape::threads / 32 : 1;
+    static constexpr int count = parts * Shape::side * Shape::side / Shape::threads;
+    // f32: rows x columns of a thread, 8 x 16 threads. Tensor cores: tiles_m x tiles_n products of a warp.
+    static constexpr int rows = Shape::side / 8, columns = Shape::side / 16;
+    static constexpr int tiles_m = 2, tiles_n = 4;
+    static_assert(!tensor || count == tiles_m * tiles_n * 4);
+
+    float value[count / 4][4];
+
+    [[nodiscard]] __device__ __forceinline__ float& at(int e) { return value[e / 4][e % 4]; }
+    [[nodiscard]] static __device__ __forceinline__ int warp() { return static_cast<int>(threadIdx.x) / 32; }
+    [[nodiscard]] static __device__ __forceinline__ int part() { return shares_depth ? warp() : 0; }
+    [[nodiscard]] static __device__ __forceinline__ int warp_row() { return shares_depth ? 0 : warp() / 2 * 32; }
+    [[nodiscard]] static __device__ __forceinline__ int warp_column() { return shares_depth ? 0 : warp() % 2 * 32; }
+    [[nodiscard]] static __device__ __forceinline__ int row(int e) {
+        if constexpr (tensor) {
+            int const lane = static_cast<int>(threadIdx.x) % 32;
+            return warp_row() + e / (4 * tiles_n) * 16 + lane / 4 + e % 4 / 2 * 8;
+        } else {
+            return row_of(e / columns);
+        }
+    }
+    [[nodiscard]] static __device__ __forceinline__ int column(int e) {
+        if constexpr (tensor) {
+            int const lane = static_cast<int>(threadIdx.x) % 32;
+            return warp_column() + e / 4 % tiles_n * 8 + lane % 4 * 2 + e % 2;
+        } else {
+            return column_of(e % columns);
+        }
+    }
+    /// Along k a thread's rows are apart, so that its neighbours' reads meet other banks; across they stand in fours, read as vectors.
+    [[nodiscard]] static __device__ __forceinline__ int row_of(int i) {
+        int const y = static_cast<int>(threadIdx.x) / 16;
+        return a_along ? y + 8 * i : i / 4 * 32 + y * 4 + i % 4;
+    }
+    [[nodiscard]] static __device__ __forceinline__ int column_of(int j) {
+        int const x = static_cast<int>(threadIdx.x) % 16;
+        return b_along ? x + 16 * j : x * columns + j;
+    }
+};
+
+template <int n>
+__device__ __forceinline__ void read_vector(float (&to)[n], float const* from) {
+    if constexpr (n == 2) {
+        float2 const v = *reinterpret_cast<float2 const*>(from);
+        to[0] = v.x;
+        to[1] = v.y;
+    } else {
+        static_assert(n == 4);
+        float4 const v = *reinterpret_cast<float4 const*>(from);
+        to[0] = v.x;
+        to[1] = v.y;
+        to[2] = v.z;
+        to[3] = v.w;
+    }
+}
+
+template <class Shape, bool a_along, bool b_along, class S>
+__device__ __forceinline__ void multiply_floats(S& sums, float const* a, float const* b) {
+#pragma unroll 2
+    for (int k = 0; k < Shape::depth; k += 4) {
+        float left[S::rows][4], right[S::columns][4];
+#pragma unroll
+        for (int i = 0; i < S::rows; ++i)
+            if constexpr (a_along) read_vector(left[i], a + S::row_of(i) * Shape::pitch_along + k);
+#pragma unroll
+        for (int j = 0; j < S::columns; ++j)
+            if constexpr (b_along) read_vector(right[j], b + S::column_of(j) * Shape::pitch_along + k);
+#pragma unroll
+        for (int q = 0; q < 4; ++q) {
+            if constexpr (!a_along) {
+#pragma unroll
+                for (int i = 0; i < S::rows; i += 4) {
+                    float four[4];
+                    read_vector(four, a + (k + q) * Shape::pitch_across + S::row_of(i));
+#pragma unroll
+                    for (int s = 0; s < 4; ++s) left[i + s][q] = four[s];
+                }
+            }
+            if constexpr (!b_along) {
+                float some[S::columns];
+                read_vector(some, b + (k + q) * Shape::pitch_across + S::column_of(0));
+#pragma unroll
+                for (int j = 0; j < S::columns; ++j) right[j][q] = some[j];
+            }
+#pragma unroll
+            for (int i = 0; i < S::rows; ++i)
+#pragma unroll
+                for (int j = 0; j < S::columns; ++j)
+                    sums.at(i * S::columns + j) = fused(left[i][q], right[j][q], sums.at(i * S::columns + j));
+        }
+    }
+}
+
+template <class Shape, bool along>
+__device__ __forceinline__ float element(float const* x, int row, int k) {
+    return along ? x[row * Shape::pitch_along + k] : x[k * Shape::pitch_across + row];
+}
+
+/// An operand's fragment of `registers` tf32 values: rows row, row + 8 and depths k, k + 4 in this order. `small`: what is lost of them.
+template <class Shape, bool along, bool parts, int registers>
+__device__ __forceinline__ void fragment_tf32(unsigned (&large)[registers], unsigned (&small)[registers], float const* x, int row, int k) {
+#pragma unroll
+    for (int r = 0; r < registers; ++r) {
+        bool const four = registers == 4;
+        float const value = element<Shape, along>(x, row + (four ? r % 2 * 8 : 0), k + (four ? r / 2 : r) * 4);
+        large[r] = ptx::tf32_of(value);
+        if constexpr (parts) small[r] = ptx::tf32_of(value - ca3::detail::float_of(large[r]));
+    }
+}
+
+template <class Shape, bool along, int registers>
+__device__ __forceinline__ void fragment_bf16(unsigned (&to)[registers], float const* x, int row, int k) {
+#pragma unroll
+    for (int r = 0; r < registers; ++r) {
+        bool const four = registers == 4;
+        int const line = row + (four ? r % 2 * 8 : 0), depth = k + (four ? r / 2 : r) * 8;
+        to[r] = ptx::bf16x2_of(element<Shape, along>(x, line, depth), element<Shape, along>(x, line, depth + 1));
+    }
+}
+
+template <class Shape, Precision precision, bool a_along, bool b_along, class S>
+__device__ __forceinline__ void multiply_tensor(S& sums, float const* a, float const* b) {
+    int const lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, t = lane % 4;
+    constexpr bool bf16 = precision == Precision::bf16, parts = precision == Precision::tf32x3;
+    constexpr int step = bf16 ? 16 : 8;
+    constexpr int apart = step * S::parts;
+#pragma unroll(parts ? 1 : 2)
+    for (int k = step * S::part(); k < Shape::depth; k += apart) {
+        unsigned left[S::tiles_m][4], left_small[S::tiles_m][4];
+#pragma unroll
+        for (int i = 0; i < S::tiles_m; ++i) {
+            int const row = S::warp_row() + 16 * i + g;
+            if constexpr (bf16)
+                fragment_bf16<Shape, a_along>(left[i], a, row, k + 2 * t);
+            else
+                fragment_tf32<Shape, a_along, parts>(left[i], left_small[i], a, row, k + t);
+        }
+#pragma unroll
+        for (int j = 0; j < S::tiles_n; ++j) {
+            unsigned right[2], right_small[2];
+            int const column = S::warp_column() + 8 * j + g;
+            if constexpr (bf16)
+                fragment_bf16<Shape, b_along>(right, b, column, k + 2 * t);
+            else
+                fragment_tf32<Shape, b_along, parts>(right, right_small, b, column, k + t);
+#pragma unroll
+            for (int i = 0; i < S::tiles_m; ++i) {
+                float(&d)[4] = sums.value[i * S::tiles_n + j];
+                if constexpr (bf16) {
+                    ptx::mma_m16n8k16_bf16(d, left[i], right);
+                } else {
+                    if constexpr (parts) {
+                        ptx::mma_m16n8k8_tf32(d, left_small[i], right);
+                        ptx::mma_m16n8k8_tf32(d, left[i], right_small);
+                    }
+                    ptx::mma_m16n8k8_tf32(d, left[i], right);
+                }
+            }
+        }
+    }
+}
+
+/// Adds A B^T to `sums` for the tile whose first element is (first_row, first_column). The block's shared memory is in use until the next
+/// barrier. each_piece(a, k): called by all threads while piece k of A is in shared memory.
+template <class Shape, Precision precision, bool a_along, bool b_along, class S, class F>
+__device__ __forceinline__ void multiply_tile(S& sums, Operand const& a, Operand const& b, std::int32_t first_row, std::int32_t first_column,
+                                              std::int32_t depth, F const& each_piece) {
+    float* const shared = dynamic_shared<float>();
+    std::int32_t const pieces = (depth + Shape::depth - 1) / Shape::depth;
+    auto const load = [&](std::int32_t piece) {
+        if (piece < pieces) {
+            float* const stage = shared + piece % Shape::stages * Shape::stage_floats;
+            load_operand<Shape, a_along>(stage, a, first_row, piece * Shape::depth, depth);
+            load_operand<Shape, b_along>(stage + Shape::operand_floats, b, first_column, piece * Shape::depth, depth);
+        }
+        ptx::cp_async_commit();
+    };
+    for (int piece = 0; piece < Shape::stages - 1; ++piece) load(piece);
+    for (std::int32_t piece = 0; piece < pieces; ++piece) {
+        ptx::cp_async_wait<Shape::stages - 2>();
+        __syncthreads();  // this piece is complete, and the place of the one before it is free
+        load(piece + Shape::stages - 1);
+        float const* const stage = shared + piece % Shape::stages * Shape::stage_floats;
+        if constexpr (precision == Precision::f32)
+            multiply_floats<Shape, a_along, b_along>(sums, stage, stage + Shape::operand_floats);
+        else
+            multiply_tensor<Shape, precision, a_along, b_along>(sums, stage, stage + Shape::operand_floats);
+        each_piece(stage);
+    }
+    ptx::cp_async_wait<0>();
+}
+
+// ---- a finished tile ---------------------------------------------------------------------------------------------------------------
+
+template <class Shape>
+inline constexpr int tile_pitch = Shape::side + 4;
+template <class Shape>
+inline constexpr int tile_floats = Shape::side * tile_pitch<Shape>;
+
+/// Up to four neighbours in a row.
+struct Four {
+    float x[4];
+};
+__device__ __forceinline__ Four load_four(float const* from, std::int32_t count) {
+    Four four{};
+    if (count >= 4) {
+        read_vector(four.x, from);
+    } else {
+#pragma unroll
+        for (int j = 0; j < 3; ++j)
+            if (j < count) four.x[j] = from[j];
+    }
+    return four;
+}
+__device__ __forceinline__ void store_four(float* to, Four const& four, std::int32_t count) {
+    if (count >= 4) {
+        *reinterpret_cast<float4*>(to) = make_float4(four.x[0], four.x[1], four.x[2], four.x[3]);
+    } else {
+#pragma unroll
+        for (int j = 0; j < 3; ++j)
+            if (j < count) to[j] = four.x[j];
+    }
+}
+
+/// f(row, column, four, count) for all elements that there are, `count` of the four at (row, column) at a time: through shared memory, so that
+/// global memory sees whole lines and what follows the product is a short loop, not a line of code for every element.
+template <class Shape, class S, class F>
+__device__ __forceinline__ void for_tile(S& sums, std::int32_t first_row, std::int32_t first_column, std::int32_t rows,
+                                         std::int32_t columns, F const& f) {
+    float* const tile = dynamic_shared<float>();
+    __syncthreads();  // all have read the last piece
+#pragma unroll
+    for (int e = 0; e < S::count; ++e) tile[S::part() * tile_floats<Shape> + S::row(e) * tile_pitch<Shape> + S::column(e)] = sums.at(e);
+    __syncthreads();
+    static_assert(S::parts * tile_floats<Shape> * static_cast<int>(sizeof(float)) <= Shape::shared_bytes);
+    constexpr int per_row = Shape::side / 4;
+#pragma unroll 1
+    for (int i = static_cast<int>(threadIdx.x); i < Shape::side * per_row; i += Shape::threads) {
+        int const line = i / per_row, at = i % per_row * 4;
+        std::int32_t const row = first_row + line, column = first_column + at;
+        if (row >= rows || column >= columns) continue;
+        Four four;
+        read_vector(four.x, tile + line * tile_pitch<Shape> + at);
+#pragma unroll
+        for (int part = 1; part < S::parts; ++part) {
+            Four other;
+            read_vector(other.x, tile + part * tile_floats<Shape> + line * tile_pitch<Shape> + at);
+#pragma unroll
+            for (int j = 0; j < 4; ++j) four.x[j] += other.x[j];
+        }
+        f(row, column, four, columns - column < 4 ? columns - column : 4);
+    }
+}
+
+/// Tiles of 64 where one model's keep the device busy, else of 32: the choice does not look at how many models there are, so that a model's
+/// numbers are those that it has alone.
+inline bool has_large_tiles(Context const& context, std::int64_t large_tiles) {
+    return large_tiles >= context.state().device.multiprocessors;
+}
+inline std::int64_t tiles_of(std::int64_t rows, std::int64_t columns, std::int64_t side) {
+    return (rows + side - 1) / side * ((columns + side - 1) / side);
+}
+
+}  // namespace ca3::autoencoder::cuda
