@@ -139,11 +139,13 @@ public:
 private:
     [[nodiscard]] Pass pass() { return {plan_, kernels_, fill_, store_, space_}; }
 
-    /// As many as are worth their meetings: some microseconds of products for each.
+    /// As many as are worth their meetings (some microseconds of products for each), and have some rows each to use a weight on.
     [[nodiscard]] int threads_for(std::int64_t rows) const {
-        double const each = 3e5;
-        double const worth = work_ * static_cast<double>(rows) / each;
-        return static_cast<int>(std::clamp<double>(worth, 1.0, static_cast<double>(pool(context_).size())));
+        constexpr double products = 3e5;
+        constexpr std::int64_t least_rows = 8;
+        double const worth = work_ * static_cast<double>(rows) / products;
+        auto const most = static_cast<double>(std::min<std::int64_t>(pool(context_).size(), std::max<std::int64_t>(1, rows / least_rows)));
+        return static_cast<int>(std::clamp<double>(worth, 1.0, most));
     }
 
     void in_threads(int threads, auto&& body) {

@@ -111,7 +111,8 @@ void DeviceData::set_members(std::span<std::span<std::int64_t const> const> orde
     std::size_t const length = orders.front().size();
     std::vector<std::int64_t> all;
     for (auto const& order : orders) {
-        require(order.size() == length, "autoencoder: CUDA", [] { return std::string("models that train together take orders of one length"); });
+        require(order.size() == length, "autoencoder: CUDA",
+                [] { return std::string("models that train together take orders of one length"); });
         all.insert(all.end(), order.begin(), order.end());
     }
     order_ = uploaded(context_, all);

@@ -16,8 +16,7 @@ public:
     void take_back() override { models_.take_back(); }
 
     std::int64_t train(TrainJob const& job) override {
-        Member const member{
-            .rows = job.data.rows, .seed = job.data.seed, .learning_rate = job.rule.learning_rate, .losses = job.losses};
+        Member const member{.rows = job.data.rows, .seed = job.data.seed, .learning_rate = job.rule.learning_rate, .losses = job.losses};
         return models_
             .train({.data = job.data,
                     .members = {&member, 1},

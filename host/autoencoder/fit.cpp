@@ -24,8 +24,10 @@ double seconds_since(Clock::time_point begin) {
 
 double schedule_factor(Schedule const& schedule, std::int64_t epoch, std::int64_t epochs) {
     switch (schedule.kind) {
-        case Schedule::Kind::step:
-            return std::pow(schedule.gamma, static_cast<double>(epoch / schedule.every));
+        case Schedule::Kind::step: {
+            std::int64_t const steps = epoch / schedule.every;
+            return std::pow(schedule.gamma, static_cast<double>(steps));
+        }
         case Schedule::Kind::cosine: {
             auto const period = static_cast<double>(schedule.period > 0 ? schedule.period : epochs);
             double const angle = std::numbers::pi * static_cast<double>(epoch) / period;

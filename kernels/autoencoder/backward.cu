@@ -18,33 +18,47 @@ __device__ __forceinline__ void input_gradient_tile(InputGradientJob const& job,
     multiply_tile<Shape, precision, true, false>(sums, {job.linear_gradient.of(model), job.linear_gradient.ld, step.rows},
                                                  {job.weight.of(model), job.weight.ld, job.in}, first_row, first_column, job.linear,
                                                  [](float const*) {});
-    for_tile<Shape>(sums, first_row, first_column, step.rows, job.in,
-                    [&](std::int32_t row, std::int32_t column, Four g, std::int32_t count) {
-                        Four z{}, y{};
-                        if (job.before) z = load_four(job.before.of(model) + row * job.before.ld + column, count);
-                        if (job.active) y = load_four(job.active.of(model) + row * job.active.ld + column, count);
+    struct Below {
+        Four z, y;
+    };
+    for_tile<Shape>(
+        sums, first_row, first_column, step.rows, job.in,
+        [&](std::int32_t row, std::int32_t column, std::int32_t count) {
+            Below below{};
+            if (job.before) below.z = load_four(job.before.of(model) + row * job.before.ld + column, count);
+            if (job.active) below.y = load_four(job.active.of(model) + row * job.active.ld + column, count);
+            return below;
+        },
+        [&](std::int32_t row, std::int32_t column, Four g, std::int32_t count, Below const& below) {
 #pragma unroll
-                        for (int j = 0; j < 4; ++j)
-                            g.x[j] = differentiated(job.activation, model, column + j, g.x[j], z.x[j], y.x[j], j < count);
-                        store_four(job.out.of(model) + row * job.out.ld + column, g, count);
-                    });
+            for (int j = 0; j < 4; ++j)
+                g.x[j] = differentiated(job.activation, model, column + j, g.x[j], below.z.x[j], below.y.x[j], j < count);
+            store_four(job.out.of(model) + row * job.out.ld + column, g, count);
+        });
 }
 
-/// Updates `count` neighbouring parameters. @returns whether they stayed finite
+struct Parameters {
+    Four p, m, v;
+};
+__device__ __forceinline__ Parameters load_parameters(UpdateView const& u, unsigned model, std::int64_t at, std::int32_t count) {
+    Parameters x{};
+    x.p = load_four(u.parameters.of(model) + at, count);
+    if (u.first) x.m = load_four(u.first.of(model) + at, count);
+    if (u.second) x.v = load_four(u.second.of(model) + at, count);
+    return x;
+}
+/// Updates `count` neighbours. @returns whether they stayed finite
 __device__ __forceinline__ bool update_four(UpdateView const& u, StepEntry const& step, unsigned model, std::int64_t at, Four const& g,
-                                            std::int32_t count) {
-    Four p = load_four(u.parameters.of(model) + at, count), m{}, v{};
-    if (u.first) m = load_four(u.first.of(model) + at, count);
-    if (u.second) v = load_four(u.second.of(model) + at, count);
+                                            std::int32_t count, Parameters x) {
     bool finite = true;
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-        update_value(u, step, 1.0f, g.x[j], p.x[j], m.x[j], v.x[j]);
-        finite = finite && (j >= count || is_finite(p.x[j]));
+        update_value(u, step, 1.0f, g.x[j], x.p.x[j], x.m.x[j], x.v.x[j]);
+        finite = finite && (j >= count || is_finite(x.p.x[j]));
     }
-    store_four(u.parameters.of(model) + at, p, count);
-    if (u.first) store_four(u.first.of(model) + at, m, count);
-    if (u.second) store_four(u.second.of(model) + at, v, count);
+    store_four(u.parameters.of(model) + at, x.p, count);
+    if (u.first) store_four(u.first.of(model) + at, x.m, count);
+    if (u.second) store_four(u.second.of(model) + at, x.v, count);
     return finite;
 }
 
@@ -64,20 +78,25 @@ __device__ __forceinline__ void weight_gradient_tile(WeightGradientJob const& jo
                                                   {job.input.of(model), job.input.ld, job.in}, first_row, first_column, step.rows,
                                                   [&](float const* a) {
                                                       if (!sums_bias) return;
-#pragma unroll 8
-                                                      for (int k = 0; k < Shape::depth; ++k) bias += a[k * Shape::pitch_across + threadIdx.x];
+#pragma unroll 16
+                                                      for (int k = 0; k < Shape::depth; ++k)
+                                                          bias += a[k * Shape::pitch_across + threadIdx.x];
                                                   });
     bool finite = true;
-    for_tile<Shape>(sums, first_row, first_column, job.linear, job.in,
-                    [&](std::int32_t row, std::int32_t column, Four const& g, std::int32_t count) {
-                        std::int64_t const at = job.weight + row * job.ld + column;
-                        if (job.elsewhere)
-                            store_four(job.elsewhere.of(model) + row * job.elsewhere.ld + column, g, count);
-                        else if (job.update)
-                            finite = update_four(update, step, model, at, g, count) && finite;
-                        else
-                            store_four(update.gradients.of(model) + at, g, count);
-                    });
+    for_tile<Shape>(
+        sums, first_row, first_column, job.linear, job.in,
+        [&](std::int32_t row, std::int32_t column, std::int32_t count) {
+            return job.update ? load_parameters(update, model, job.weight + row * job.ld + column, count) : Parameters{};
+        },
+        [&](std::int32_t row, std::int32_t column, Four const& g, std::int32_t count, Parameters const& x) {
+            std::int64_t const at = job.weight + row * job.ld + column;
+            if (job.elsewhere)
+                store_four(job.elsewhere.of(model) + row * job.elsewhere.ld + column, g, count);
+            else if (job.update)
+                finite = update_four(update, step, model, at, g, count, x) && finite;
+            else
+                store_four(update.gradients.of(model) + at, g, count);
+        });
     std::int32_t const unit = first_row + static_cast<std::int32_t>(threadIdx.x);
     if (sums_bias && unit < job.linear) {
         if (job.update)
@@ -90,7 +109,8 @@ __device__ __forceinline__ void weight_gradient_tile(WeightGradientJob const& jo
 
 /// Blocks [0, first) are tiles of the input's gradient, [first, second) of the first weight's, the rest of the second's.
 template <Precision precision, class Shape>
-__global__ void __launch_bounds__(Shape::threads, 3) backward_kernel(BackwardJob job, std::int32_t first, std::int32_t second) {
+__global__ void __launch_bounds__(Shape::threads, Shape::blocks) backward_kernel(BackwardJob job, std::int32_t first, std::int32_t second) {
+    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     auto const block = static_cast<std::int32_t>(blockIdx.x);
@@ -116,7 +136,8 @@ void launch_shape(Context const& context, CUstream_st* stream, int models, std::
            {.grid = dim3(static_cast<unsigned>(second + tiles(job.weight[1], Shape::side)), 1, static_cast<unsigned>(models)),
             .block = dim3(Shape::threads),
             .shared_bytes = Shape::shared_bytes,
-            .stream = stream},
+            .stream = stream,
+            .overlaps = overlaps(context)},
            job, first, second);
 }
 

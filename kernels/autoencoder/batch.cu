@@ -7,83 +7,144 @@ namespace {
 
 constexpr int threads = 128;
 
-/// b / 255 and the sample's own floats.
-__device__ __forceinline__ float sample_value(SampleView const& samples, std::int64_t row, std::int64_t column) {
+/// Values column ... column + count - 1 of a sample: bytes / 255, or the floats that were given.
+__device__ __forceinline__ Four sample_values(SampleView const& samples, std::int64_t row, std::int64_t column, std::int32_t count) {
     std::int64_t const at = row * samples.width + column;
-    return samples.bytes != nullptr ? static_cast<float>(samples.bytes[at]) / 255.0f : samples.values[at];
+    bool const whole = samples.width % 4 == 0;  // so every four is aligned
+    Four four{};
+    if (samples.bytes != nullptr) {
+        unsigned char b[4] = {};
+        if (whole) {
+            uchar4 const v = *reinterpret_cast<uchar4 const*>(samples.bytes + at);
+            b[0] = v.x;
+            b[1] = v.y;
+            b[2] = v.z;
+            b[3] = v.w;
+        } else {
+#pragma unroll
+            for (int j = 0; j < 4; ++j)
+                if (j < count) b[j] = samples.bytes[at + j];
+        }
+#pragma unroll
+        for (int j = 0; j < 4; ++j) four.x[j] = static_cast<float>(b[j]) / 255.0f;
+    } else if (whole) {
+        read_vector(four.x, samples.values + at);
+    } else {
+#pragma unroll
+        for (int j = 0; j < 4; ++j)
+            if (j < count) four.x[j] = samples.values[at + j];
+    }
+    return four;
 }
 
-/// A row of draws.
+/// The draws of a row.
 struct Draws {
     std::uint64_t seed;
     random::Purpose purpose;
     std::uint32_t step;
 
+    [[nodiscard]] __device__ random::Block block(std::uint32_t element, std::int64_t which) const {
+        return random::draw_block(seed, purpose, element, step, static_cast<std::uint64_t>(which));
+    }
     [[nodiscard]] __device__ std::uint32_t of(std::uint32_t element, std::int64_t index) const {
-        random::Block const b = random::draw_block(seed, purpose, element, step, static_cast<std::uint64_t>(index) >> 2);
-        auto const which = static_cast<unsigned>(index) & 3u;  // not as an index, which would send the block to memory
+        random::Block const b = block(element, index >> 2);
+        unsigned const which = static_cast<unsigned>(index) & 3u;  // not as an index, which would send the block to memory
         return which < 2 ? (which == 0 ? b.word[0] : b.word[1]) : which == 2 ? b.word[2] : b.word[3];
+    }
+    /// Four from `index` on.
+    __device__ void four(std::uint32_t (&u)[4], std::uint32_t element, std::int64_t index) const {
+        random::Block const a = block(element, index >> 2);
+        unsigned const skipped = static_cast<unsigned>(index) & 3u;
+        random::Block b{};
+        if (skipped != 0) b = block(element, (index >> 2) + 1);
+        std::uint32_t const words[8] = {a.word[0], a.word[1], a.word[2], a.word[3], b.word[0], b.word[1], b.word[2], b.word[3]};
+#pragma unroll
+        for (unsigned j = 0; j < 4; ++j)
+            u[j] = skipped < 2 ? (skipped == 0 ? words[j] : words[j + 1]) : skipped == 2 ? words[j + 2] : words[j + 3];
     }
 };
 
-/// Value `column` of a row whose number in the streams is `number`, after the corruptions of the list, which look at one value each.
-__device__ float corrupted(BatchJob const& job, Draws const& draws, std::int64_t number, std::int64_t column, float x) {
+__device__ __forceinline__ float occluded(DeviceCorruption const& c, Corner const& corner, std::int64_t column, float x) {
+    std::int64_t const i = column / c.image_width - corner.row, j = column % c.image_width - corner.column;
+    return i >= 0 && i < c.rectangle.height && j >= 0 && j < c.rectangle.width ? static_cast<float>(c.rectangle.value) : x;
+}
+
+/// Four values from `column` on of a row whose number in the streams is `number`, after the corruptions of the list.
+__device__ void corrupt(BatchJob const& job, Draws const& draws, std::int64_t number, std::int64_t column, Four& x) {
     for (int i = 0; i < job.count; ++i) {
         DeviceCorruption const& c = job.list[i];
-        std::int64_t const index = number * job.inputs.width + column;
-        switch (c.kind) {
-            case CorruptionStep::Kind::noise:
-                x = with_noise(x, draws.of(c.element, index), c.sigma);
-                break;
-            case CorruptionStep::Kind::salt_and_pepper:
-                x = with_salt_and_pepper(x, draws.of(c.element, index), c.threshold);
-                break;
-            case CorruptionStep::Kind::flip:
-                x = with_flip(x, draws.of(c.element, index), c.threshold);
-                break;
-            default: {
-                OccludedRectangle const& r = c.rectangle;
-                Corner const corner = corner_of(r, c.image_height, c.image_width, draws.of(c.element, 2 * number),
-                                                draws.of(c.element, 2 * number + 1));
-                std::int64_t const i_row = column / c.image_width - corner.row, i_column = column % c.image_width - corner.column;
-                if (i_row >= 0 && i_row < r.height && i_column >= 0 && i_column < r.width) x = static_cast<float>(r.value);
-            }
+        if (c.kind == CorruptionStep::Kind::rectangle) {
+            Corner const corner =
+                corner_of(c.rectangle, c.image_height, c.image_width, draws.of(c.element, 2 * number), draws.of(c.element, 2 * number + 1));
+#pragma unroll
+            for (int j = 0; j < 4; ++j) x.x[j] = occluded(c, corner, column + j, x.x[j]);
+            continue;
+        }
+        std::uint32_t u[4];
+        draws.four(u, c.element, number * job.inputs.width + column);
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+            if (c.kind == CorruptionStep::Kind::noise)
+                x.x[j] = with_noise(x.x[j], u[j], c.sigma);
+            else if (c.kind == CorruptionStep::Kind::salt_and_pepper)
+                x.x[j] = with_salt_and_pepper(x.x[j], u[j], c.threshold);
+            else
+                x.x[j] = with_flip(x.x[j], u[j], c.threshold);
         }
     }
-    return x;
+}
+
+/// The former values turned, or in another order.
+__device__ Four moved_values(BatchJob const& job, Turn const& turn, float const* former, std::int64_t column, std::int32_t count) {
+    DeviceCorruption const& move = job.move;
+    Four four{};
+    for (int j = 0; j < 4; ++j) {
+        if (j >= count) break;
+        std::int64_t const c = column + j;
+        four.x[j] = move.kind == CorruptionStep::Kind::rotation
+                        ? turned_pixel(former, move.image_height, move.image_width, turn, c / move.image_width, c % move.image_width)
+                        : former[move.permutation[c]];
+    }
+    return four;
+}
+
+__device__ __forceinline__ std::int32_t count_from(std::int64_t column, std::int64_t width) {
+    return width - column < 4 ? static_cast<std::int32_t>(width - column) : 4;
 }
 
 /// One row of the batch: blockIdx.y 0 makes the inputs, 1 the targets.
-__global__ void __launch_bounds__(threads) batch_kernel(BatchJob job) {
+__global__ void __launch_bounds__(threads, 4) batch_kernel(BatchJob job) {
+    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     auto const r = static_cast<std::int64_t>(blockIdx.x);
     if (r >= step.rows) return;
     std::int64_t const sample = job.order ? job.order.of(model)[step.begin + r] : step.begin + r;
+    std::int64_t const first = 4 * static_cast<std::int64_t>(threadIdx.x);
     if (blockIdx.y == 1) {
         float* const out = job.target_out.of(model) + r * job.target_out.ld;
-        for (std::int64_t c = threadIdx.x; c < job.targets.width; c += threads) out[c] = sample_value(job.targets, sample, c);
+        for (std::int64_t c = first; c < job.targets.width; c += 4 * threads) {
+            std::int32_t const count = count_from(c, job.targets.width);
+            store_four(out + c, sample_values(job.targets, sample, c, count), count);
+        }
         return;
     }
     Draws const draws{job.seeds[model], static_cast<random::Purpose>(job.purpose), step.random_step};
     std::int64_t const number = step.number + r;
-    bool const rotates = job.moves && job.move.kind == CorruptionStep::Kind::rotation;
     __shared__ Turn turn;
-    if (rotates) {
-        if (threadIdx.x == 0) turn = turn_of(job.move.fixed ? job.move.degrees : angle_of(draws.of(job.move.element, 2 * number), job.move.degrees));
+    if (job.moves) {
+        bool const rotates = job.move.kind == CorruptionStep::Kind::rotation;
+        if (rotates && threadIdx.x == 0)
+            turn = turn_of(job.move.fixed ? job.move.degrees : angle_of(draws.of(job.move.element, 2 * number), job.move.degrees));
         __syncthreads();
     }
     float const* const former = job.former ? job.former.of(model) + r * job.former.ld : nullptr;
     float* const out = job.out.of(model) + r * job.out.ld;
-    for (std::int64_t c = threadIdx.x; c < job.inputs.width; c += threads) {
-        float x;
-        if (rotates)
-            x = turned_pixel(former, job.move.image_height, job.move.image_width, turn, c / job.move.image_width, c % job.move.image_width);
-        else if (job.moves)
-            x = former[job.move.permutation[c]];
-        else
-            x = sample_value(job.inputs, sample, c);
-        out[c] = corrupted(job, draws, number, c, x);
+    for (std::int64_t c = first; c < job.inputs.width; c += 4 * threads) {
+        std::int32_t const count = count_from(c, job.inputs.width);
+        Four x = job.moves ? moved_values(job, turn, former, c, count) : sample_values(job.inputs, sample, c, count);
+        if (job.count > 0) corrupt(job, draws, number, c, x);
+        store_four(out + c, x, count);
     }
 }
 
@@ -94,7 +155,8 @@ void launch_batch(Context const& context, CUstream_st* stream, int models, std::
     launch(batch_kernel,
            {.grid = dim3(static_cast<unsigned>(batch), job.target_out ? 2 : 1, static_cast<unsigned>(models)),
             .block = dim3(threads),
-            .stream = stream},
+            .stream = stream,
+            .overlaps = overlaps(context)},
            job);
 }
 

@@ -1,14 +1,21 @@
 #pragma once
 
 #include "core/elementary.hpp"
+#include "core/state.hpp"
 #include "kernels/autoencoder/views.hpp"
 #include "kernels/common/launch.cuh"
+#include "kernels/common/ptx.cuh"
 
 #include <cstdint>
 #include <limits>
 
 /// What is done to single values: the CPU backend's own formulas on plain floats, so that both give the same bits.
 namespace ca3::autoencoder::cuda {
+
+/// All kernels here wait for what was launched before them, so that their launches may overlap where the device can.
+inline bool overlaps(Context const& context) {
+    return context.state().device.compute_major >= 9;
+}
 
 __device__ __forceinline__ bool less(float a, float b) {
     return a < b;
@@ -128,7 +135,8 @@ __device__ __forceinline__ float decayed(UpdateView const& u, float g, float p) 
 }
 
 /// One step of the optimizer for a parameter p with moments m and v.
-__device__ __forceinline__ void update_value(UpdateView const& u, StepEntry const& step, float scale, float g, float& p, float& m, float& v) {
+__device__ __forceinline__ void update_value(UpdateView const& u, StepEntry const& step, float scale, float g, float& p, float& m,
+                                             float& v) {
     if (u.kind == UpdateRule::Kind::adam) {
         if (!u.plain) {
             g = decayed(u, g * scale, p);
@@ -162,6 +170,49 @@ __device__ __forceinline__ bool update_parameter(UpdateView const& u, StepEntry 
 
 __device__ __forceinline__ void flag_bad(StepView const& step, unsigned model) {
     atomicMin(step.first_bad + model, static_cast<unsigned long long>(step.at[model]));
+}
+
+// ---- vectors of neighbours -------------------------------------------------------------------------------------------------------
+
+template <int n>
+__device__ __forceinline__ void read_vector(float (&to)[n], float const* from) {
+    if constexpr (n == 2) {
+        float2 const v = *reinterpret_cast<float2 const*>(from);
+        to[0] = v.x;
+        to[1] = v.y;
+    } else {
+        static_assert(n == 4);
+        float4 const v = *reinterpret_cast<float4 const*>(from);
+        to[0] = v.x;
+        to[1] = v.y;
+        to[2] = v.z;
+        to[3] = v.w;
+    }
+}
+
+/// Up to four neighbours in a row.
+struct Four {
+    float x[4];
+};
+__device__ __forceinline__ Four load_four(float const* from, std::int32_t count) {
+    Four four{};
+    if (count >= 4) {
+        read_vector(four.x, from);
+    } else {
+#pragma unroll
+        for (int j = 0; j < 3; ++j)
+            if (j < count) four.x[j] = from[j];
+    }
+    return four;
+}
+__device__ __forceinline__ void store_four(float* to, Four const& four, std::int32_t count) {
+    if (count >= 4) {
+        *reinterpret_cast<float4*>(to) = make_float4(four.x[0], four.x[1], four.x[2], four.x[3]);
+    } else {
+#pragma unroll
+        for (int j = 0; j < 3; ++j)
+            if (j < count) to[j] = four.x[j];
+    }
 }
 
 // ---- sums of a block, in one order -------------------------------------------------------------------------------------------------

@@ -22,7 +22,8 @@ __device__ __forceinline__ float kept(LayerJob const& job, std::uint64_t seed, s
     return u < dropped ? 0.0f : static_cast<float>(1.0 / (1.0 - job.dropout));
 }
 
-__device__ __forceinline__ void sample(LayerJob const& job, StepEntry const& step, unsigned model, std::int64_t r, float const* z, float* y) {
+__device__ __forceinline__ void sample(LayerJob const& job, StepEntry const& step, unsigned model, std::int64_t r, float const* z,
+                                       float* y) {
     unsigned const lane = threadIdx.x % 32;
     for (std::int32_t u = static_cast<std::int32_t>(lane); u < job.out; u += 32) {
         if (!job.training) {
@@ -33,12 +34,13 @@ __device__ __forceinline__ void sample(LayerJob const& job, StepEntry const& ste
         auto const e = static_cast<float>(
             normal_quantile(random::draw(job.seeds[model], random::Purpose::latent, job.layer, step.random_step, index)));
         job.noise.of(model)[r * job.noise.ld + u] = e;
-        y[u] = static_cast<float>(static_cast<double>(z[u]) +
-                                  static_cast<double>(e) * exponential(0.5 * static_cast<double>(z[job.out + u])));
+        y[u] =
+            static_cast<float>(static_cast<double>(z[u]) + static_cast<double>(e) * exponential(0.5 * static_cast<double>(z[job.out + u])));
     }
 }
 
 __global__ void __launch_bounds__(threads) activate_kernel(LayerJob job) {
+    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const r = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
@@ -63,6 +65,7 @@ __global__ void __launch_bounds__(threads) activate_kernel(LayerJob job) {
 }
 
 __global__ void __launch_bounds__(threads) drop_kernel(LayerJob job) {
+    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const r = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
@@ -73,7 +76,8 @@ __global__ void __launch_bounds__(threads) drop_kernel(LayerJob job) {
 }
 
 /// The gradient with respect to the layer's active values: dropout undone, penalties added.
-__device__ __forceinline__ float active_gradient(LayerJob const& job, StepEntry const& step, unsigned model, std::int64_t r, std::int32_t u) {
+__device__ __forceinline__ float active_gradient(LayerJob const& job, StepEntry const& step, unsigned model, std::int64_t r,
+                                                 std::int32_t u) {
     float g = job.gradient.of(model)[r * job.gradient.ld + u];
     if (job.dropped) g *= kept(job, job.seeds[model], step.random_step, r * job.out + u);
     if (job.penalised) {
@@ -123,6 +127,7 @@ __device__ void row_gradient(LayerJob const& job, StepEntry const& step, unsigne
 }
 
 __global__ void __launch_bounds__(threads) activation_gradient_kernel(LayerJob job) {
+    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const r = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
@@ -142,6 +147,7 @@ __global__ void __launch_bounds__(threads) activation_gradient_kernel(LayerJob j
 // ---- sums for the loss -------------------------------------------------------------------------------------------------------------
 
 __global__ void __launch_bounds__(threads) absolute_sum_kernel(LayerJob job, Span<double> partial) {
+    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const count = std::int64_t{step.rows} * job.out;
@@ -154,6 +160,7 @@ __global__ void __launch_bounds__(threads) absolute_sum_kernel(LayerJob job, Spa
 }
 
 __global__ void __launch_bounds__(threads) divergence_kernel(LayerJob job, Span<double> partial) {
+    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const count = std::int64_t{step.rows} * job.out;
@@ -168,36 +175,40 @@ __global__ void __launch_bounds__(threads) divergence_kernel(LayerJob job, Span<
     if (threadIdx.x == 0) partial.of(model)[blockIdx.x] = sum;
 }
 
-LaunchConfig a_warp_for_each_row(std::int64_t rows, int models, CUstream_st* stream) {
+LaunchConfig a_warp_for_each_row(Context const& context, std::int64_t rows, int models, CUstream_st* stream) {
     return {.grid = dim3(static_cast<unsigned>((rows + threads / 32 - 1) / (threads / 32)), 1, static_cast<unsigned>(models)),
             .block = dim3(threads),
-            .stream = stream};
+            .stream = stream,
+            .overlaps = overlaps(context)};
 }
-LaunchConfig for_sums(int models, CUstream_st* stream) {
-    return {.grid = dim3(sum_blocks, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream};
+LaunchConfig for_sums(Context const& context, int models, CUstream_st* stream) {
+    return {.grid = dim3(sum_blocks, 1, static_cast<unsigned>(models)),
+            .block = dim3(threads),
+            .stream = stream,
+            .overlaps = overlaps(context)};
 }
 
 }  // namespace
 
 void launch_activate(Context const& context, CUstream_st* stream, int models, std::int64_t batch, LayerJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(activate_kernel, a_warp_for_each_row(batch, models, stream), job);
+    launch(activate_kernel, a_warp_for_each_row(context, batch, models, stream), job);
 }
 void launch_drop(Context const& context, CUstream_st* stream, int models, std::int64_t batch, LayerJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(drop_kernel, a_warp_for_each_row(batch, models, stream), job);
+    launch(drop_kernel, a_warp_for_each_row(context, batch, models, stream), job);
 }
 void launch_activation_gradient(Context const& context, CUstream_st* stream, int models, std::int64_t batch, LayerJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(activation_gradient_kernel, a_warp_for_each_row(batch, models, stream), job);
+    launch(activation_gradient_kernel, a_warp_for_each_row(context, batch, models, stream), job);
 }
 void launch_absolute_sum(Context const& context, CUstream_st* stream, int models, LayerJob const& job, Span<double> partial) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(absolute_sum_kernel, for_sums(models, stream), job, partial);
+    launch(absolute_sum_kernel, for_sums(context, models, stream), job, partial);
 }
 void launch_divergence(Context const& context, CUstream_st* stream, int models, LayerJob const& job, Span<double> partial) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(divergence_kernel, for_sums(models, stream), job, partial);
+    launch(divergence_kernel, for_sums(context, models, stream), job, partial);
 }
 
 }  // namespace ca3::autoencoder::cuda

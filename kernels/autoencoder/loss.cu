@@ -30,7 +30,8 @@ __device__ double value_losses(RowLossJob const& job, StepEntry const& step, uns
 }
 
 /// Of a row and its class: on lane 0, 0 on the others.
-__device__ double class_loss(RowLossJob const& job, unsigned model, std::int64_t c, float share, float const* x, std::int64_t gradient_row) {
+__device__ double class_loss(RowLossJob const& job, unsigned model, std::int64_t c, float share, float const* x,
+                             std::int64_t gradient_row) {
     auto const lane = static_cast<std::int32_t>(threadIdx.x % 32);
     if (c == ignored_class) {
         for (std::int32_t u = lane; u < job.out; u += 32) write_gradient(job, model, gradient_row + u, 0.0f);
@@ -80,6 +81,7 @@ __device__ double row_losses(RowLossJob const& job, StepEntry const& step, unsig
 }
 
 __global__ void __launch_bounds__(threads, 4) loss_kernel(RowLossJob job) {
+    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     bool const by_row = job.kind == Loss::cross_entropy || job.kind == Loss::nll;
@@ -102,8 +104,9 @@ __device__ __forceinline__ double divisor(LossTerm const& term, StepEntry const&
     }
 }
 
-__global__ void __launch_bounds__(threads) finish_kernel(StepView view, LossTerm const* terms, int count, Span<double const> partial,
-                                                         Span<double> losses) {
+__global__ void __launch_bounds__(threads)
+    finish_kernel(StepView view, LossTerm const* terms, int count, Span<double const> partial, Span<double> losses) {
+    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = view.entry(model);
     __shared__ double room[threads / 32];
@@ -126,14 +129,20 @@ __global__ void __launch_bounds__(threads) finish_kernel(StepView view, LossTerm
 
 void launch_loss(Context const& context, CUstream_st* stream, int models, RowLossJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(loss_kernel, {.grid = dim3(sum_blocks, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream}, job);
+    launch(loss_kernel,
+           {.grid = dim3(sum_blocks, 1, static_cast<unsigned>(models)),
+            .block = dim3(threads),
+            .stream = stream,
+            .overlaps = overlaps(context)},
+           job);
 }
 
 void launch_finish(Context const& context, CUstream_st* stream, int models, StepView const& step, LossTerm const* terms, int count,
                    Span<double const> partial, Span<double> losses) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(finish_kernel, {.grid = dim3(1, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream}, step, terms, count,
-           partial, losses);
+    launch(finish_kernel,
+           {.grid = dim3(1, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream, .overlaps = overlaps(context)},
+           step, terms, count, partial, losses);
 }
 
 }  // namespace ca3::autoencoder::cuda

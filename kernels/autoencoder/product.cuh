@@ -5,30 +5,31 @@
 
 #include <cstdint>
 
-/// One tile of C = A B^T by a block of 128 threads: C(m, n) = sum over k of A(m, k) B(n, k), operands in f32 in global memory.
+/// One tile of C = A B^T by a block of 128 or 256 threads: C(m, n) = sum over k of A(m, k) B(n, k), operands in f32 in global memory.
 ///
 /// An operand lies along k (A row-major) or across (A^T row-major). Pieces along k come through a ring in shared memory by
 /// asynchronous copies, zeros where a matrix ends. f32: each sum is one chain of fused products in rising order of k. The tensor cores take
 /// operands rounded to tf32 (to nearest, ties away) or bf16 (ties to even) and add in f32 in the order of the hardware; tf32x3 splits each
-/// operand into two tf32 parts and leaves out the product of the two small ones. In tiles of 32 the tensor cores' warps share the depth of a
-/// piece among them, and their sums are added in the order of the warps.
+/// operand into two tf32 parts and leaves out the product of the two small ones. Warps that hold sums of the same elements share the depth
+/// of each piece, and their sums are added in the order of the warps.
 namespace ca3::autoencoder::cuda {
 
 struct Operand {
     float const* data;
-    std::int64_t ld;  ///< a multiple of 4
+    std::int64_t ld;      ///< a multiple of 4
     std::int32_t extent;  ///< rows (columns) of C that there are
 };
 
 template <int side_>
 struct TileShape {
     static constexpr int side = side_;
-    static constexpr int threads = 128;
+    static constexpr int threads = side == 64 ? 256 : 128;
     static constexpr int depth = side == 64 ? 32 : 64;
+    static constexpr int blocks = side == 64 ? 2 : 3;  ///< on a multiprocessor, at least: bounds the registers
     static constexpr int stages = 3;
     static constexpr int pitch_along = depth + 4;  ///< floats: rows of 16 bytes, fragments without bank conflicts
     static constexpr int pitch_across = side + 8;
-    static constexpr int operand_floats = side * pitch_along > depth * pitch_across ? side * pitch_along : depth * pitch_across;
+    static constexpr int operand_floats = side * pitch_along > depth* pitch_across ? side* pitch_along : depth* pitch_across;
     static constexpr int stage_floats = 2 * operand_floats;
     static constexpr int shared_bytes = stages * stage_floats * static_cast<int>(sizeof(float));
 };
@@ -45,7 +46,10 @@ __device__ __forceinline__ void load_operand(float* to, Operand const& x, std::i
         std::int32_t const row = (along ? first : k) + line, left = along ? depth - k - column : x.extent - first - column;
         bool const there = row < (along ? x.extent : depth) && left > 0;
         float const* const from = there ? x.data + row * x.ld + (along ? k : first) + column : x.data;
-        ptx::cp_async_16(to + line * (along ? Shape::pitch_along : Shape::pitch_across) + column, from, !there ? 0 : left < 4 ? 4 * left : 16);
+        ptx::cp_async_16(to + line * (along ? Shape::pitch_along : Shape::pitch_across) + column, from,
+                         !there     ? 0
+                         : left < 4 ? 4 * left
+                                    : 16);
     }
 }
 
@@ -53,11 +57,11 @@ __device__ __forceinline__ void load_operand(float* to, Operand const& x, std::i
 template <class Shape, Precision precision, bool a_along, bool b_along>
 struct Sums {
     static constexpr bool tensor = precision != Precision::f32;
-    static constexpr bool shares_depth = tensor && Shape::side == 32;  ///< each warp holds sums of the whole tile
-    static constexpr int parts = shares_depth ? Shape::threads / 32 : 1;
+    static constexpr int warps = Shape::threads / 32, across = Shape::side / 32;  ///< a warp of tensor cores takes 32 x 32
+    static constexpr int parts = tensor ? warps / (across * across) : 1;
     static constexpr int count = parts * Shape::side * Shape::side / Shape::threads;
-    // f32: rows x columns of a thread, 8 x 16 threads. Tensor cores: tiles_m x tiles_n products of a warp.
-    static constexpr int rows = Shape::side / 8, columns = Shape::side / 16;
+    // f32: rows x columns of a thread, of threads / 16 x 16 threads. Tensor cores: tiles_m x tiles_n products of a warp.
+    static constexpr int lines = Shape::threads / 16, rows = Shape::side / lines, columns = Shape::side / 16;
     static constexpr int tiles_m = 2, tiles_n = 4;
     static_assert(!tensor || count == tiles_m * tiles_n * 4);
 
@@ -65,9 +69,9 @@ struct Sums {
 
     [[nodiscard]] __device__ __forceinline__ float& at(int e) { return value[e / 4][e % 4]; }
     [[nodiscard]] static __device__ __forceinline__ int warp() { return static_cast<int>(threadIdx.x) / 32; }
-    [[nodiscard]] static __device__ __forceinline__ int part() { return shares_depth ? warp() : 0; }
-    [[nodiscard]] static __device__ __forceinline__ int warp_row() { return shares_depth ? 0 : warp() / 2 * 32; }
-    [[nodiscard]] static __device__ __forceinline__ int warp_column() { return shares_depth ? 0 : warp() % 2 * 32; }
+    [[nodiscard]] static __device__ __forceinline__ int part() { return tensor ? warp() / (across * across) : 0; }
+    [[nodiscard]] static __device__ __forceinline__ int warp_row() { return warp() / across % across * 32; }
+    [[nodiscard]] static __device__ __forceinline__ int warp_column() { return warp() % across * 32; }
     [[nodiscard]] static __device__ __forceinline__ int row(int e) {
         if constexpr (tensor) {
             int const lane = static_cast<int>(threadIdx.x) % 32;
@@ -87,29 +91,13 @@ struct Sums {
     /// Along k a thread's rows are apart, so that its neighbours' reads meet other banks; across they stand in fours, read as vectors.
     [[nodiscard]] static __device__ __forceinline__ int row_of(int i) {
         int const y = static_cast<int>(threadIdx.x) / 16;
-        return a_along ? y + 8 * i : i / 4 * 32 + y * 4 + i % 4;
+        return a_along ? y + lines * i : i / 4 * (4 * lines) + y * 4 + i % 4;
     }
     [[nodiscard]] static __device__ __forceinline__ int column_of(int j) {
         int const x = static_cast<int>(threadIdx.x) % 16;
         return b_along ? x + 16 * j : x * columns + j;
     }
 };
-
-template <int n>
-__device__ __forceinline__ void read_vector(float (&to)[n], float const* from) {
-    if constexpr (n == 2) {
-        float2 const v = *reinterpret_cast<float2 const*>(from);
-        to[0] = v.x;
-        to[1] = v.y;
-    } else {
-        static_assert(n == 4);
-        float4 const v = *reinterpret_cast<float4 const*>(from);
-        to[0] = v.x;
-        to[1] = v.y;
-        to[2] = v.z;
-        to[3] = v.w;
-    }
-}
 
 template <class Shape, bool a_along, bool b_along, class S>
 __device__ __forceinline__ void multiply_floats(S& sums, float const* a, float const* b) {
@@ -220,8 +208,8 @@ __device__ __forceinline__ void multiply_tensor(S& sums, float const* a, float c
 /// Adds A B^T to `sums` for the tile whose first element is (first_row, first_column). The block's shared memory is in use until the next
 /// barrier. each_piece(a, k): called by all threads while piece k of A is in shared memory.
 template <class Shape, Precision precision, bool a_along, bool b_along, class S, class F>
-__device__ __forceinline__ void multiply_tile(S& sums, Operand const& a, Operand const& b, std::int32_t first_row, std::int32_t first_column,
-                                              std::int32_t depth, F const& each_piece) {
+__device__ __forceinline__ void multiply_tile(S& sums, Operand const& a, Operand const& b, std::int32_t first_row,
+                                              std::int32_t first_column, std::int32_t depth, F const& each_piece) {
     float* const shared = dynamic_shared<float>();
     std::int32_t const pieces = (depth + Shape::depth - 1) / Shape::depth;
     auto const load = [&](std::int32_t piece) {
@@ -252,60 +240,80 @@ __device__ __forceinline__ void multiply_tile(S& sums, Operand const& a, Operand
 template <class Shape>
 inline constexpr int tile_pitch = Shape::side + 4;
 template <class Shape>
-inline constexpr int tile_floats = Shape::side * tile_pitch<Shape>;
+inline constexpr int tile_floats = Shape::side* tile_pitch<Shape>;
 
-/// Up to four neighbours in a row.
-struct Four {
-    float x[4];
+/// Where a thread's step-th four of a tile is, and how many of it there are.
+template <class Shape>
+struct TilePlace {
+    static constexpr int per_row = Shape::side / 4;
+    static constexpr int steps = Shape::side * per_row / Shape::threads;
+
+    int line, at;
+    std::int32_t row, column, count;
+
+    __device__ __forceinline__ TilePlace(int step, std::int32_t first_row, std::int32_t first_column, std::int32_t rows,
+                                         std::int32_t columns) {
+        int const i = static_cast<int>(threadIdx.x) + step * Shape::threads;
+        line = i / per_row;
+        at = i % per_row * 4;
+        row = first_row + line;
+        column = first_column + at;
+        count = row >= rows || column >= columns ? 0 : columns - column < 4 ? columns - column : 4;
+    }
 };
-__device__ __forceinline__ Four load_four(float const* from, std::int32_t count) {
-    Four four{};
-    if (count >= 4) {
-        read_vector(four.x, from);
-    } else {
-#pragma unroll
-        for (int j = 0; j < 3; ++j)
-            if (j < count) four.x[j] = from[j];
-    }
-    return four;
-}
-__device__ __forceinline__ void store_four(float* to, Four const& four, std::int32_t count) {
-    if (count >= 4) {
-        *reinterpret_cast<float4*>(to) = make_float4(four.x[0], four.x[1], four.x[2], four.x[3]);
-    } else {
-#pragma unroll
-        for (int j = 0; j < 3; ++j)
-            if (j < count) to[j] = four.x[j];
-    }
-}
 
-/// f(row, column, four, count) for all elements that there are, `count` of the four at (row, column) at a time: through shared memory, so that
-/// global memory sees whole lines and what follows the product is a short loop, not a line of code for every element.
-template <class Shape, class S, class F>
-__device__ __forceinline__ void for_tile(S& sums, std::int32_t first_row, std::int32_t first_column, std::int32_t rows,
-                                         std::int32_t columns, F const& f) {
+template <class Shape, class S>
+__device__ __forceinline__ void stage_tile(S& sums) {
     float* const tile = dynamic_shared<float>();
     __syncthreads();  // all have read the last piece
 #pragma unroll
     for (int e = 0; e < S::count; ++e) tile[S::part() * tile_floats<Shape> + S::row(e) * tile_pitch<Shape> + S::column(e)] = sums.at(e);
     __syncthreads();
     static_assert(S::parts * tile_floats<Shape> * static_cast<int>(sizeof(float)) <= Shape::shared_bytes);
-    constexpr int per_row = Shape::side / 4;
+}
+template <class Shape, class S>
+__device__ __forceinline__ Four staged(TilePlace<Shape> const& place) {
+    float const* const from = dynamic_shared<float>() + place.line * tile_pitch<Shape> + place.at;
+    Four four;
+    read_vector(four.x, from);
+#pragma unroll
+    for (int part = 1; part < S::parts; ++part) {
+        Four other;
+        read_vector(other.x, from + part * tile_floats<Shape>);
+#pragma unroll
+        for (int j = 0; j < 4; ++j) four.x[j] += other.x[j];
+    }
+    return four;
+}
+
+/// f(row, column, four, count) for all elements that there are, `count` of the four at (row, column) at a time: through shared memory, so
+/// that global memory sees whole lines and what follows the product is a short loop, not a line of code for every element.
+template <class Shape, class S, class F>
+__device__ __forceinline__ void for_tile(S& sums, std::int32_t first_row, std::int32_t first_column, std::int32_t rows,
+                                         std::int32_t columns, F const& f) {
+    stage_tile<Shape>(sums);
 #pragma unroll 1
-    for (int i = static_cast<int>(threadIdx.x); i < Shape::side * per_row; i += Shape::threads) {
-        int const line = i / per_row, at = i % per_row * 4;
-        std::int32_t const row = first_row + line, column = first_column + at;
-        if (row >= rows || column >= columns) continue;
-        Four four;
-        read_vector(four.x, tile + line * tile_pitch<Shape> + at);
+    for (int step = 0; step < TilePlace<Shape>::steps; ++step) {
+        TilePlace<Shape> const place(step, first_row, first_column, rows, columns);
+        if (place.count > 0) f(place.row, place.column, staged<Shape, S>(place), place.count);
+    }
+}
+/// The same; load(row, column, count) of all of them comes first, so that its reads are on their way together, and f gets what it gave.
+template <class Shape, class S, class Load, class F>
+__device__ __forceinline__ void for_tile(S& sums, std::int32_t first_row, std::int32_t first_column, std::int32_t rows,
+                                         std::int32_t columns, Load const& load, F const& f) {
+    using Place = TilePlace<Shape>;
+    decltype(load(0, 0, 0)) held[Place::steps] = {};
 #pragma unroll
-        for (int part = 1; part < S::parts; ++part) {
-            Four other;
-            read_vector(other.x, tile + part * tile_floats<Shape> + line * tile_pitch<Shape> + at);
+    for (int step = 0; step < Place::steps; ++step) {
+        Place const place(step, first_row, first_column, rows, columns);
+        if (place.count > 0) held[step] = load(place.row, place.column, place.count);
+    }
+    stage_tile<Shape>(sums);
 #pragma unroll
-            for (int j = 0; j < 4; ++j) four.x[j] += other.x[j];
-        }
-        f(row, column, four, columns - column < 4 ? columns - column : 4);
+    for (int step = 0; step < Place::steps; ++step) {
+        Place const place(step, first_row, first_column, rows, columns);
+        if (place.count > 0) f(place.row, place.column, staged<Shape, S>(place), place.count, held[step]);
     }
 }
 

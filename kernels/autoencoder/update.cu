@@ -19,16 +19,17 @@ __device__ __forceinline__ void for_elements(Range const& range, F const& f) {
 }
 
 __global__ void __launch_bounds__(threads) update_kernel(StepView view, UpdateView update, Range const* ranges) {
+    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = view.entry(model);
     bool finite = true;
-    for_elements(ranges[blockIdx.y], [&](std::int64_t at) {
-        finite = update_parameter(update, step, model, at, update.gradients.of(model)[at]) && finite;
-    });
+    for_elements(ranges[blockIdx.y],
+                 [&](std::int64_t at) { finite = update_parameter(update, step, model, at, update.gradients.of(model)[at]) && finite; });
     if (!finite) flag_bad(view, model);
 }
 
 __global__ void __launch_bounds__(threads) square_kernel(UpdateView update, Range const* ranges, int count, Span<double> partial) {
+    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     double sum = 0.0;
     for (int i = 0; i < count; ++i)
@@ -43,6 +44,7 @@ __global__ void __launch_bounds__(threads) square_kernel(UpdateView update, Rang
 
 /// torch.nn.utils.clip_grad_norm_
 __global__ void clip_kernel(double most, Span<double> partial, float* scale) {
+    ptx::wait_for_former();
     double total = 0.0;
     for (int i = 0; i < sum_blocks; ++i) total += partial.of(blockIdx.z)[i];
     double const factor = most / (sqrt(total) + 1e-6);
@@ -56,16 +58,25 @@ void launch_update(Context const& context, CUstream_st* stream, int models, Step
     ca3::cuda::CurrentDevice const current(context.device());
     auto const blocks = static_cast<unsigned>(std::clamp<std::int64_t>((elements + threads - 1) / threads, 1, 256));
     launch(update_kernel,
-           {.grid = dim3(blocks, static_cast<unsigned>(count), static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream},
+           {.grid = dim3(blocks, static_cast<unsigned>(count), static_cast<unsigned>(models)),
+            .block = dim3(threads),
+            .stream = stream,
+            .overlaps = overlaps(context)},
            step, update, ranges);
 }
 
 void launch_clip(Context const& context, CUstream_st* stream, int models, UpdateView const& update, Range const* ranges, int count,
                  double most, Span<double> partial, float* scale) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(square_kernel, {.grid = dim3(sum_blocks, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream}, update,
-           ranges, count, partial);
-    launch(clip_kernel, {.grid = dim3(1, 1, static_cast<unsigned>(models)), .block = dim3(1), .stream = stream}, most, partial, scale);
+    launch(square_kernel,
+           {.grid = dim3(sum_blocks, 1, static_cast<unsigned>(models)),
+            .block = dim3(threads),
+            .stream = stream,
+            .overlaps = overlaps(context)},
+           update, ranges, count, partial);
+    launch(clip_kernel,
+           {.grid = dim3(1, 1, static_cast<unsigned>(models)), .block = dim3(1), .stream = stream, .overlaps = overlaps(context)}, most,
+           partial, scale);
 }
 
 void copy_on_device(Context const& context, float* to, float const* from, std::int64_t count) {

@@ -51,9 +51,9 @@ struct StepEntry {
     std::int64_t counted = 0;  ///< rows whose class counts
     std::int32_t rows = 0;
     std::uint32_t random_step = 0;
-    float rate = 0.0f;    ///< Adam: lr / (1 - beta1^t)
+    float rate = 0.0f;     ///< Adam: lr / (1 - beta1^t)
     float unroot2 = 1.0f;  ///< Adam: 1 / sqrt(1 - beta2^t)
-    float shrink = 1.0f;  ///< AdamW: factor of the parameter
+    float shrink = 1.0f;   ///< AdamW: factor of the parameter
     std::int32_t first_step = 0;
 };
 
@@ -94,10 +94,10 @@ struct SampleView {
 struct BatchJob {
     StepView step;
     SampleView inputs;
-    SampleView targets;               ///< none: no targets are written
-    Span<std::int64_t const> order;   ///< none: the samples as they lie
-    Matrix<float const> former;       ///< not none: what `move` is applied to, in place of the samples
-    DeviceCorruption move{};          ///< rotation or permutation
+    SampleView targets;              ///< none: no targets are written
+    Span<std::int64_t const> order;  ///< none: the samples as they lie
+    Matrix<float const> former;      ///< not none: what `move` is applied to, in place of the samples
+    DeviceCorruption move{};         ///< rotation or permutation
     bool moves = false;
     DeviceCorruption const* list = nullptr;  ///< then these, value by value
     int count = 0;
@@ -120,8 +120,8 @@ struct ActivationView {
 struct LossView {
     Loss kind{};
     Matrix<float const> target;
-    Matrix<float> gradient;    ///< with respect to what the last layer's activation is applied to; none: loss only
-    Span<double> partial;      ///< one sum for each tile; none: no loss here
+    Matrix<float> gradient;  ///< with respect to what the last layer's activation is applied to; none: loss only
+    Span<double> partial;    ///< one sum for each tile; none: no loss here
 };
 
 /// active = activation(input W^T + bias), and in the last layer its loss.
@@ -154,7 +154,7 @@ struct UpdateView {
     Span<float> parameters;
     Span<float> first;
     Span<float> second;
-    Span<float> gradients;       ///< where they are kept before the update
+    Span<float> gradients;         ///< where they are kept before the update
     float const* scale = nullptr;  ///< clipping: factor of the gradients, one for each model
 };
 
@@ -179,8 +179,8 @@ struct WeightGradientJob {
     std::int64_t weight = -1;  ///< offset in the parameters; -1: no such job
     std::int64_t bias = -1;    ///< or -1
     std::int64_t ld = 0;
-    bool update = false;       ///< in place of keeping the gradient
-    Matrix<float> elsewhere;   ///< for a gradient of W^T: written here
+    bool update = false;      ///< in place of keeping the gradient
+    Matrix<float> elsewhere;  ///< for a gradient of W^T: written here
 };
 
 /// What one launch does.
@@ -240,7 +240,7 @@ struct RowLossJob {
     Loss kind{};
     std::int32_t out = 0;
     Matrix<float const> output;
-    Matrix<float const> target;              ///< probabilities or values
+    Matrix<float const> target;             ///< probabilities or values
     std::int64_t const* classes = nullptr;  ///< of all samples, or null
     Span<std::int64_t const> order;
     Matrix<float> gradient;  ///< with respect to the output, or none
@@ -253,9 +253,9 @@ struct NormJob {
     StepView step;
     std::int32_t units = 0;
     bool training = false;
-    Matrix<float> linear;      ///< z, becomes the normalised values
-    Matrix<float> before;      ///< gamma times them plus beta
-    Matrix<float> gradient;    ///< backwards: in and out
+    Matrix<float> linear;    ///< z, becomes the normalised values
+    Matrix<float> before;    ///< gamma times them plus beta
+    Matrix<float> gradient;  ///< backwards: in and out
     Span<float const> gamma;
     Span<float const> beta;
     Span<float> gamma_gradient;

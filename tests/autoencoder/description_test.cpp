@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <limits>
 
 namespace ca3::autoencoder {
@@ -202,6 +203,19 @@ TEST(ArchitectureAsJson, KeepsNumbersThatTheKindDoesNotUse) {
 TEST(ArchitectureAsJson, IsShort) {
     EXPECT_EQ(to_json({784, {256, relu}, {784, sigmoid, {.tied_to = 0}}}),
               R"({"inputs":784,"layers":[{"units":256,"activation":"relu"},{"units":784,"activation":"sigmoid","tied_to":0}]})");
+}
+
+TEST(TrainingDescription, TheExampleOfReadmeIsOne) {
+    std::ifstream in(CA3_SOURCE_DIR "/README.md");
+    std::string const readme(std::istreambuf_iterator<char>(in), {}), opening = "```json\n";
+    auto const section = readme.find("## Trainings as JSON"), begin = readme.find(opening, section);
+    ASSERT_TRUE(section != std::string::npos && begin != std::string::npos) << "README.md has no example of a training";
+    auto const first = begin + opening.size();
+    Description const described = parse_description(readme.substr(first, readme.find("```", first) - first), "README.md");
+    EXPECT_EQ(described.architecture, (Architecture{784, {256, relu}, {32, relu}, {256, relu}, {784, sigmoid}}));
+    EXPECT_EQ(described.options.seed, 7U);
+    EXPECT_EQ(described.fit.loss, Loss::bce);
+    EXPECT_EQ(described.fit.corrupt, std::vector<Corruption>{GaussianNoise{0.3}});
 }
 
 TEST(TrainingDescription, IsReadFromAFile) {

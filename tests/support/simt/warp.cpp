@@ -196,15 +196,17 @@ void multiply_bits(Warp& warp) {
     });
 }
 
-/// Words that hold floats: one tf32 (of which the hardware reads the upper 19 bits), or two bf16, the lower half first. Products are exact in
-/// f64; the sum is rounded once.
+/// Words that hold floats: one tf32 (of which the hardware reads the upper 19 bits), or two bf16, the lower half first. Products are exact
+/// in f64; the sum is rounded once.
 template <int values>
 void multiply_floats(Warp& warp) {
     Operands const operands = gather<RealMmaArgument>(warp);
-    auto const widened = [](unsigned const (&words)[8], double (&out)[8 * values]) {
+    auto const widened = [](unsigned const(&words)[8], double(&out)[8 * values]) {
         for (int k = 0; k < 8 * values; ++k) {
             unsigned const word = words[k / values];
-            out[k] = static_cast<double>(std::bit_cast<float>(values == 1 ? word & ~0x1FFFu : k % 2 == 0 ? word << 16 : word & 0xFFFF0000u));
+            out[k] = static_cast<double>(std::bit_cast<float>(values == 1  ? word & ~0x1FFFu
+                                                              : k % 2 == 0 ? word << 16
+                                                                           : word & 0xFFFF0000u));
         }
     };
     double a[16][8 * values];
