@@ -132,6 +132,7 @@ public:
                 float const* const result = last < first ? space_.input : space_.layers[static_cast<std::size_t>(last)].out;
                 for (std::int64_t r = own.first; r < own.last; ++r)
                     gather_row(result, space_.between(), r, width, out + (done + r) * width);
+                share.meet();  // the shares of a smaller last part are other rows
             }
         });
     }

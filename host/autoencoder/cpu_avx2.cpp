@@ -111,6 +111,7 @@ CA3_ALWAYS_INLINE void split(Float8 x, Float8& e, Float8& m) {
 }
 
 #include "autoencoder/cpu_elementary_inl.hpp"
+#include "autoencoder/cpu_gemm_inl.hpp"
 #include "autoencoder/cpu_generic_inl.hpp"
 
 }  // namespace avx2

@@ -145,6 +145,7 @@ void Float16::transpose(float const* from, float* to) {
 }
 
 #include "autoencoder/cpu_elementary_inl.hpp"
+#include "autoencoder/cpu_gemm_inl.hpp"
 #include "autoencoder/cpu_generic_inl.hpp"
 
 }  // namespace avx512

@@ -108,6 +108,7 @@ CA3_ALWAYS_INLINE void split(Float4 x, Float4& e, Float4& m) {
 }
 
 #include "autoencoder/cpu_elementary_inl.hpp"
+#include "autoencoder/cpu_gemm_inl.hpp"
 #include "autoencoder/cpu_generic_inl.hpp"
 
 }  // namespace portable

@@ -319,15 +319,14 @@ std::vector<std::int64_t> DeviceModels::train(ManyJob const& job) {
                     .rule = update_view(job.rule),
                     .clip_norm = job.rule.clip_norm};
     add_terms(pass);
-    // Several steps in one graph, since the device rests between two of them.
-    constexpr std::int64_t together = 16;
+    // Recording pays from some steps on; several steps in one graph gain no more than a hundredth (H200).
     StepGraph graph(context_);
-    std::int64_t done_steps = 0;
-    if (count >= 2 * together && graph.record([&] {
-            for (std::int64_t k = 0; k < together; ++k) enqueue(pass, steps);
-        }))
-        for (; done_steps + together <= count; done_steps += together) graph.replay();
-    for (; done_steps < count; ++done_steps) enqueue(pass, steps);
+    bool const recorded = count > 4 && graph.record([&] { enqueue(pass, steps); });
+    for (std::int64_t k = 0; k < count; ++k)
+        if (recorded)
+            graph.replay();
+        else
+            enqueue(pass, steps);
 
     std::vector<double> losses(static_cast<std::size_t>(count * members));
     std::vector<unsigned long long> first_bad(static_cast<std::size_t>(members));

@@ -114,7 +114,6 @@ __device__ __forceinline__ std::int32_t count_from(std::int64_t column, std::int
 
 /// One row of the batch: blockIdx.y 0 makes the inputs, 1 the targets.
 __global__ void __launch_bounds__(threads, 4) batch_kernel(BatchJob job) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     auto const r = static_cast<std::int64_t>(blockIdx.x);
@@ -155,8 +154,7 @@ void launch_batch(Context const& context, CUstream_st* stream, int models, std::
     launch(batch_kernel,
            {.grid = dim3(static_cast<unsigned>(batch), job.target_out ? 2 : 1, static_cast<unsigned>(models)),
             .block = dim3(threads),
-            .stream = stream,
-            .overlaps = overlaps(context)},
+            .stream = stream},
            job);
 }
 

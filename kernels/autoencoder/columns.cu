@@ -27,7 +27,6 @@ __device__ double column_sum(std::int32_t rows, bool there, double (&room)[parts
 }
 
 __global__ void __launch_bounds__(threads) normalise_kernel(NormJob job) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     auto const u = static_cast<std::int32_t>(blockIdx.x * columns + threadIdx.x % columns);
@@ -67,7 +66,6 @@ __global__ void __launch_bounds__(threads) normalise_kernel(NormJob job) {
 }
 
 __global__ void __launch_bounds__(threads) normalise_gradient_kernel(NormJob job) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     auto const u = static_cast<std::int32_t>(blockIdx.x * columns + threadIdx.x % columns);
@@ -95,7 +93,6 @@ __global__ void __launch_bounds__(threads) normalise_gradient_kernel(NormJob job
 
 /// Running mean and unbiased variance, momentum 0.1.
 __global__ void __launch_bounds__(threads) statistics_kernel(NormJob job) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     auto const u = static_cast<std::int32_t>(blockIdx.x * threads + threadIdx.x);
@@ -109,7 +106,6 @@ __global__ void __launch_bounds__(threads) statistics_kernel(NormJob job) {
 }
 
 __global__ void __launch_bounds__(threads) column_sums_kernel(ColumnJob job) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     auto const u = static_cast<std::int32_t>(blockIdx.x * columns + threadIdx.x % columns);
@@ -122,7 +118,6 @@ __global__ void __launch_bounds__(threads) column_sums_kernel(ColumnJob job) {
 
 /// All columns together, by one block.
 __global__ void __launch_bounds__(threads) total_kernel(ColumnJob job) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const count = std::int64_t{step.rows} * job.columns;
@@ -135,7 +130,6 @@ __global__ void __launch_bounds__(threads) total_kernel(ColumnJob job) {
 }
 
 __global__ void __launch_bounds__(threads) transpose_kernel(TransposeJob job) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     __shared__ float tile[columns][columns + 1];
     std::int32_t const tiles = (job.columns + columns - 1) / columns;
@@ -153,48 +147,40 @@ __global__ void __launch_bounds__(threads) transpose_kernel(TransposeJob job) {
     }
 }
 
-LaunchConfig for_columns(Context const& context, std::int64_t count, int models, CUstream_st* stream) {
+LaunchConfig for_columns(std::int64_t count, int models, CUstream_st* stream) {
     return {.grid = dim3(static_cast<unsigned>((count + columns - 1) / columns), 1, static_cast<unsigned>(models)),
             .block = dim3(threads),
-            .stream = stream,
-            .overlaps = overlaps(context)};
+            .stream = stream};
 }
 
 }  // namespace
 
 void launch_normalise(Context const& context, CUstream_st* stream, int models, NormJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(normalise_kernel, for_columns(context, job.units, models, stream), job);
+    launch(normalise_kernel, for_columns(job.units, models, stream), job);
 }
 void launch_normalise_gradient(Context const& context, CUstream_st* stream, int models, NormJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(normalise_gradient_kernel, for_columns(context, job.units, models, stream), job);
+    launch(normalise_gradient_kernel, for_columns(job.units, models, stream), job);
 }
 void launch_statistics(Context const& context, CUstream_st* stream, int models, NormJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
     launch(statistics_kernel,
            {.grid = dim3(static_cast<unsigned>((job.units + threads - 1) / threads), 1, static_cast<unsigned>(models)),
             .block = dim3(threads),
-            .stream = stream,
-            .overlaps = overlaps(context)},
+            .stream = stream},
            job);
 }
 void launch_column_sums(Context const& context, CUstream_st* stream, int models, ColumnJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
-    if (!job.total) return launch(column_sums_kernel, for_columns(context, job.columns, models, stream), job);
-    launch(total_kernel,
-           {.grid = dim3(1, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream, .overlaps = overlaps(context)},
-           job);
+    if (!job.total) return launch(column_sums_kernel, for_columns(job.columns, models, stream), job);
+    launch(total_kernel, {.grid = dim3(1, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream}, job);
 }
 void launch_transpose(Context const& context, CUstream_st* stream, int models, TransposeJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
     std::int64_t const tiles = std::int64_t{(job.rows + columns - 1) / columns} * ((job.columns + columns - 1) / columns);
     launch(transpose_kernel,
-           {.grid = dim3(static_cast<unsigned>(tiles), 1, static_cast<unsigned>(models)),
-            .block = dim3(threads),
-            .stream = stream,
-            .overlaps = overlaps(context)},
-           job);
+           {.grid = dim3(static_cast<unsigned>(tiles), 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream}, job);
 }
 
 }  // namespace ca3::autoencoder::cuda

@@ -1,21 +1,14 @@
 #pragma once
 
 #include "core/elementary.hpp"
-#include "core/state.hpp"
 #include "kernels/autoencoder/views.hpp"
 #include "kernels/common/launch.cuh"
-#include "kernels/common/ptx.cuh"
 
 #include <cstdint>
 #include <limits>
 
 /// What is done to single values: the CPU backend's own formulas on plain floats, so that both give the same bits.
 namespace ca3::autoencoder::cuda {
-
-/// All kernels here wait for what was launched before them, so that their launches may overlap where the device can.
-inline bool overlaps(Context const& context) {
-    return context.state().device.compute_major >= 9;
-}
 
 __device__ __forceinline__ bool less(float a, float b) {
     return a < b;

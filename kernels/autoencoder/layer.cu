@@ -40,7 +40,6 @@ __device__ __forceinline__ void sample(LayerJob const& job, StepEntry const& ste
 }
 
 __global__ void __launch_bounds__(threads) activate_kernel(LayerJob job) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const r = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
@@ -65,7 +64,6 @@ __global__ void __launch_bounds__(threads) activate_kernel(LayerJob job) {
 }
 
 __global__ void __launch_bounds__(threads) drop_kernel(LayerJob job) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const r = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
@@ -127,7 +125,6 @@ __device__ void row_gradient(LayerJob const& job, StepEntry const& step, unsigne
 }
 
 __global__ void __launch_bounds__(threads) activation_gradient_kernel(LayerJob job) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const r = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
@@ -147,7 +144,6 @@ __global__ void __launch_bounds__(threads) activation_gradient_kernel(LayerJob j
 // ---- sums for the loss -------------------------------------------------------------------------------------------------------------
 
 __global__ void __launch_bounds__(threads) absolute_sum_kernel(LayerJob job, Span<double> partial) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const count = std::int64_t{step.rows} * job.out;
@@ -160,7 +156,6 @@ __global__ void __launch_bounds__(threads) absolute_sum_kernel(LayerJob job, Spa
 }
 
 __global__ void __launch_bounds__(threads) divergence_kernel(LayerJob job, Span<double> partial) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const count = std::int64_t{step.rows} * job.out;
@@ -175,40 +170,36 @@ __global__ void __launch_bounds__(threads) divergence_kernel(LayerJob job, Span<
     if (threadIdx.x == 0) partial.of(model)[blockIdx.x] = sum;
 }
 
-LaunchConfig a_warp_for_each_row(Context const& context, std::int64_t rows, int models, CUstream_st* stream) {
+LaunchConfig a_warp_for_each_row(std::int64_t rows, int models, CUstream_st* stream) {
     return {.grid = dim3(static_cast<unsigned>((rows + threads / 32 - 1) / (threads / 32)), 1, static_cast<unsigned>(models)),
             .block = dim3(threads),
-            .stream = stream,
-            .overlaps = overlaps(context)};
+            .stream = stream};
 }
-LaunchConfig for_sums(Context const& context, int models, CUstream_st* stream) {
-    return {.grid = dim3(sum_blocks, 1, static_cast<unsigned>(models)),
-            .block = dim3(threads),
-            .stream = stream,
-            .overlaps = overlaps(context)};
+LaunchConfig for_sums(int models, CUstream_st* stream) {
+    return {.grid = dim3(sum_blocks, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream};
 }
 
 }  // namespace
 
 void launch_activate(Context const& context, CUstream_st* stream, int models, std::int64_t batch, LayerJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(activate_kernel, a_warp_for_each_row(context, batch, models, stream), job);
+    launch(activate_kernel, a_warp_for_each_row(batch, models, stream), job);
 }
 void launch_drop(Context const& context, CUstream_st* stream, int models, std::int64_t batch, LayerJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(drop_kernel, a_warp_for_each_row(context, batch, models, stream), job);
+    launch(drop_kernel, a_warp_for_each_row(batch, models, stream), job);
 }
 void launch_activation_gradient(Context const& context, CUstream_st* stream, int models, std::int64_t batch, LayerJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(activation_gradient_kernel, a_warp_for_each_row(context, batch, models, stream), job);
+    launch(activation_gradient_kernel, a_warp_for_each_row(batch, models, stream), job);
 }
 void launch_absolute_sum(Context const& context, CUstream_st* stream, int models, LayerJob const& job, Span<double> partial) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(absolute_sum_kernel, for_sums(context, models, stream), job, partial);
+    launch(absolute_sum_kernel, for_sums(models, stream), job, partial);
 }
 void launch_divergence(Context const& context, CUstream_st* stream, int models, LayerJob const& job, Span<double> partial) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(divergence_kernel, for_sums(context, models, stream), job, partial);
+    launch(divergence_kernel, for_sums(models, stream), job, partial);
 }
 
 }  // namespace ca3::autoencoder::cuda

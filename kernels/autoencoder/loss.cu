@@ -81,7 +81,6 @@ __device__ double row_losses(RowLossJob const& job, StepEntry const& step, unsig
 }
 
 __global__ void __launch_bounds__(threads, 4) loss_kernel(RowLossJob job) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     bool const by_row = job.kind == Loss::cross_entropy || job.kind == Loss::nll;
@@ -106,7 +105,6 @@ __device__ __forceinline__ double divisor(LossTerm const& term, StepEntry const&
 
 __global__ void __launch_bounds__(threads)
     finish_kernel(StepView view, LossTerm const* terms, int count, Span<double const> partial, Span<double> losses) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = view.entry(model);
     __shared__ double room[threads / 32];
@@ -129,20 +127,14 @@ __global__ void __launch_bounds__(threads)
 
 void launch_loss(Context const& context, CUstream_st* stream, int models, RowLossJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(loss_kernel,
-           {.grid = dim3(sum_blocks, 1, static_cast<unsigned>(models)),
-            .block = dim3(threads),
-            .stream = stream,
-            .overlaps = overlaps(context)},
-           job);
+    launch(loss_kernel, {.grid = dim3(sum_blocks, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream}, job);
 }
 
 void launch_finish(Context const& context, CUstream_st* stream, int models, StepView const& step, LossTerm const* terms, int count,
                    Span<double const> partial, Span<double> losses) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(finish_kernel,
-           {.grid = dim3(1, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream, .overlaps = overlaps(context)},
-           step, terms, count, partial, losses);
+    launch(finish_kernel, {.grid = dim3(1, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream}, step, terms, count,
+           partial, losses);
 }
 
 }  // namespace ca3::autoencoder::cuda

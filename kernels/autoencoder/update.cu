@@ -19,7 +19,6 @@ __device__ __forceinline__ void for_elements(Range const& range, F const& f) {
 }
 
 __global__ void __launch_bounds__(threads) update_kernel(StepView view, UpdateView update, Range const* ranges) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     StepEntry const step = view.entry(model);
     bool finite = true;
@@ -29,7 +28,6 @@ __global__ void __launch_bounds__(threads) update_kernel(StepView view, UpdateVi
 }
 
 __global__ void __launch_bounds__(threads) square_kernel(UpdateView update, Range const* ranges, int count, Span<double> partial) {
-    ptx::wait_for_former();
     unsigned const model = blockIdx.z;
     double sum = 0.0;
     for (int i = 0; i < count; ++i)
@@ -44,7 +42,6 @@ __global__ void __launch_bounds__(threads) square_kernel(UpdateView update, Rang
 
 /// torch.nn.utils.clip_grad_norm_
 __global__ void clip_kernel(double most, Span<double> partial, float* scale) {
-    ptx::wait_for_former();
     double total = 0.0;
     for (int i = 0; i < sum_blocks; ++i) total += partial.of(blockIdx.z)[i];
     double const factor = most / (sqrt(total) + 1e-6);
@@ -58,25 +55,16 @@ void launch_update(Context const& context, CUstream_st* stream, int models, Step
     ca3::cuda::CurrentDevice const current(context.device());
     auto const blocks = static_cast<unsigned>(std::clamp<std::int64_t>((elements + threads - 1) / threads, 1, 256));
     launch(update_kernel,
-           {.grid = dim3(blocks, static_cast<unsigned>(count), static_cast<unsigned>(models)),
-            .block = dim3(threads),
-            .stream = stream,
-            .overlaps = overlaps(context)},
+           {.grid = dim3(blocks, static_cast<unsigned>(count), static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream},
            step, update, ranges);
 }
 
 void launch_clip(Context const& context, CUstream_st* stream, int models, UpdateView const& update, Range const* ranges, int count,
                  double most, Span<double> partial, float* scale) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(square_kernel,
-           {.grid = dim3(sum_blocks, 1, static_cast<unsigned>(models)),
-            .block = dim3(threads),
-            .stream = stream,
-            .overlaps = overlaps(context)},
-           update, ranges, count, partial);
-    launch(clip_kernel,
-           {.grid = dim3(1, 1, static_cast<unsigned>(models)), .block = dim3(1), .stream = stream, .overlaps = overlaps(context)}, most,
-           partial, scale);
+    launch(square_kernel, {.grid = dim3(sum_blocks, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream}, update,
+           ranges, count, partial);
+    launch(clip_kernel, {.grid = dim3(1, 1, static_cast<unsigned>(models)), .block = dim3(1), .stream = stream}, most, partial, scale);
 }
 
 void copy_on_device(Context const& context, float* to, float const* from, std::int64_t count) {

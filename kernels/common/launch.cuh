@@ -17,10 +17,8 @@ struct LaunchConfig {
     dim3 block{1, 1, 1};
     std::size_t shared_bytes = 0;  ///< of dynamic shared memory; more than 48 KiB is asked for with the attribute it needs
     CUstream_st* stream = nullptr;
-    int cluster = 1;           ///< blocks per cluster along x; sm_90 and later
-    bool cooperative = false;  ///< all blocks resident at once, as a grid-wide barrier needs
-    bool overlaps =
-        false;  ///< begins while what was launched before it still runs; for kernels that call ptx::wait_for_former() first. sm_90
+    int cluster = 1;                                               ///< blocks per cluster along x; sm_90 and later
+    bool cooperative = false;                                      ///< all blocks resident at once, as a grid-wide barrier needs
     std::source_location where = std::source_location::current();  ///< named in errors
 };
 
@@ -46,7 +44,7 @@ void launch(void (*kernel)(P...), LaunchConfig const& config, A&&... args) {
         check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(config.shared_bytes)),
               "cudaFuncSetAttribute(MaxDynamicSharedMemorySize)", config.where);
     }
-    cudaLaunchAttribute attributes[3];
+    cudaLaunchAttribute attributes[2];
     unsigned count = 0;
     if (config.cluster > 1) {
         if (config.cluster > 8) {
@@ -62,11 +60,6 @@ void launch(void (*kernel)(P...), LaunchConfig const& config, A&&... args) {
     if (config.cooperative) {
         attributes[count].id = cudaLaunchAttributeCooperative;
         attributes[count].val.cooperative = 1;
-        ++count;
-    }
-    if (config.overlaps) {
-        attributes[count].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-        attributes[count].val.programmaticStreamSerializationAllowed = 1;
         ++count;
     }
     cudaLaunchConfig_t launch{};

@@ -178,17 +178,6 @@ __device__ __forceinline__ void cp_async_wait() {
 #endif
 }
 
-// ---- launches that overlap ---------------------------------------------------------------------------------------------
-
-/// Lets the next launch begin, then waits until all that was launched before is done and its writes are seen. To be called before any other
-/// access to memory. Nothing to do where launches do not overlap (see LaunchConfig::overlaps).
-__device__ __forceinline__ void wait_for_former() {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.launch_dependents;" : : : "memory");
-    asm volatile("griddepcontrol.wait;" : : : "memory");
-#endif
-}
-
 // ---- the lane ----------------------------------------------------------------------------------------------------------
 
 __device__ __forceinline__ unsigned lane_id() {

@@ -225,6 +225,25 @@ TEST(Training, StepsOfTheCpuFollowTheReferenceInF64) {
     }
 }
 
+/// More samples than are computed at a time, so that the shares of the threads move.
+TEST(Training, OutputsOfManySamplesAreThoseOfEach) {
+    Architecture const net{width, {300, hyperbolic_tangent}, {3, identity}, {300, hyperbolic_tangent}, {width, sigmoid}};
+    auto const x = images(700);
+    Model const alone(Context::cpu({1}), net, {.seed = 1});
+    for (int const threads : {2, 3, 7}) {
+        Model const model(Context::cpu({threads}), net, {.seed = 1});
+        for (std::int64_t const count : {257, 300, 511, 513, 700}) {
+            Samples const some = MatrixView<float const>(x.data(), count, width);
+            auto const y = model.reconstruct(some), code = model.encode(some);
+            EXPECT_EQ(y, model.decode(MatrixView<float const>(code.data(), count, 3))) << threads << " " << count;
+            for (std::int64_t const r : {std::int64_t{0}, std::int64_t{255}, count - 1}) {
+                auto const one = alone.reconstruct(MatrixView<float const>(x.data() + r * width, 1, width));
+                EXPECT_TRUE(std::equal(one.begin(), one.end(), y.begin() + r * width)) << threads << " " << count << " row " << r;
+            }
+        }
+    }
+}
+
 TEST(Training, EvaluationIsTheMeanOverTheSamplesWhateverTheBatch) {
     auto const x = images(29);
     for (bool const on_cpu : {false, true}) {

@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -147,6 +150,102 @@ TEST(Mma, TheAccumulatorWraps) {
     launch(multiply, {.block = 32}, ptx::mma_m16n8k32_s8, warp.data(), 1);
     // Bytes 0 of all registers are 1: k = 0, 4, 8, ..., 28 contribute.
     for (Fragment const& f : warp) EXPECT_EQ(f.d[0], static_cast<int>(0x7FFFFFFFu + 8u));
+}
+
+// ---- floats ----------------------------------------------------------------------------------------------------------
+
+/// mma.m16n8k8, tf32: a_0 ... a_3, b_0, b_1.
+Element tf32_of_a(int lane, int i) {
+    return {i == 0 || i == 2 ? lane >> 2 : (lane >> 2) + 8, i < 2 ? lane % 4 : lane % 4 + 4};
+}
+Element tf32_of_b(int lane, int i) {
+    return {i == 0 ? lane % 4 : lane % 4 + 4, lane >> 2};
+}
+/// mma.m16n8k16, bf16: a_0 ... a_7, two to a register; b_0 ... b_3.
+Element bf16_of_a(int lane, int i) {
+    return {(i < 2 || (i >= 4 && i < 6)) ? lane >> 2 : (lane >> 2) + 8, lane % 4 * 2 + (i & 1) + (i >= 4 ? 8 : 0)};
+}
+Element bf16_of_b(int lane, int i) {
+    return {lane % 4 * 2 + (i & 1) + (i >= 2 ? 8 : 0), lane >> 2};
+}
+
+struct RealFragment {
+    unsigned a[4];
+    unsigned b[2];
+    float d[4];
+};
+using RealMma = void (*)(float (&)[4], unsigned const (&)[4], unsigned const (&)[2]);
+
+__global__ void multiply_reals(RealMma mma, RealFragment* warp) {
+    RealFragment& f = warp[threadIdx.x];
+    mma(f.d, f.a, f.b);
+}
+
+/// Small integers over 16: every sum is exact in f32, whatever its order. `bits` 32 (tf32) or 16 (bf16).
+void compare_reals(RealMma mma, int depth, int bits, Element (*of_a)(int, int), Element (*of_b)(int, int)) {
+    std::mt19937 rng(7);
+    int const per_register = 32 / bits;
+    auto const word = [bits](int x) {
+        unsigned const whole = std::bit_cast<unsigned>(static_cast<float>(x) / 16.0f);
+        return bits == 32 ? whole : whole >> 16;
+    };
+    for (auto const& options : test::thread_orders()) {
+        simt::Scope const scope(options);
+        Matrix a = random_matrix(rng, 16, depth, -127, 127), b = random_matrix(rng, depth, 8, -127, 127),
+               d = random_matrix(rng, 16, 8, -1000, 1000);
+        std::vector<RealFragment> warp(32);
+        for (int lane = 0; lane < 32; ++lane) {
+            RealFragment& f = warp[static_cast<std::size_t>(lane)];
+            for (int i = 0; i < 4 * per_register; ++i) f.a[i / per_register] |= word(at(a, of_a(lane, i))) << (bits * (i % per_register));
+            for (int i = 0; i < 2 * per_register; ++i) f.b[i / per_register] |= word(at(b, of_b(lane, i))) << (bits * (i % per_register));
+            for (int i = 0; i < 4; ++i) f.d[i] = static_cast<float>(at(d, accumulator(lane, i)));
+        }
+        launch(multiply_reals, {.block = 32}, mma, warp.data());
+        for (int lane = 0; lane < 32; ++lane)
+            for (int i = 0; i < 4; ++i) {
+                Element const e = accumulator(lane, i);
+                int sum = 0;
+                for (int k = 0; k < depth; ++k) sum += at(a, {e.row, k}) * at(b, {k, e.col});
+                ASSERT_EQ(warp[static_cast<std::size_t>(lane)].d[i], static_cast<float>(at(d, e)) + static_cast<float>(sum) / 256.0f)
+                    << "D(" << e.row << ", " << e.col << ")";
+            }
+    }
+}
+
+TEST(Mma, Tf32EqualsThreeLoops) {
+    compare_reals(ptx::mma_m16n8k8_tf32, 8, 32, tf32_of_a, tf32_of_b);
+}
+TEST(Mma, Bf16EqualsThreeLoops) {
+    compare_reals(ptx::mma_m16n8k16_bf16, 16, 16, bf16_of_a, bf16_of_b);
+}
+
+TEST(Mma, Tf32ReadsTheUpper19Bits) {
+    std::vector<RealFragment> warp(32);
+    for (auto& f : warp)
+        for (auto* const words : {f.a, f.b})
+            for (int i = 0; i < (words == f.a ? 4 : 2); ++i) words[i] = 0x3F801FFFu;  // 1 and what is not read
+    launch(multiply_reals, {.block = 32}, ptx::mma_m16n8k8_tf32, warp.data());
+    for (RealFragment const& f : warp) EXPECT_EQ(f.d[0], 8.0f);
+}
+
+TEST(Rounding, Tf32TiesGoAwayFromZero) {
+    auto const rounded = [](float x) { return std::bit_cast<float>(ptx::tf32_of(x)); };
+    EXPECT_EQ(rounded(1.0f), 1.0f);
+    EXPECT_EQ(rounded(1.0f + 0x1p-11f), 1.0f + 0x1p-10f);
+    EXPECT_EQ(rounded(-1.0f - 0x1p-11f), -1.0f - 0x1p-10f);
+    EXPECT_EQ(rounded(1.0f + 0x1.FFEp-12f), 1.0f);
+    EXPECT_EQ(rounded(2.0f - 0x1p-23f), 2.0f);
+    EXPECT_EQ(rounded(std::numeric_limits<float>::infinity()), std::numeric_limits<float>::infinity());
+    EXPECT_TRUE(std::isnan(rounded(std::numeric_limits<float>::quiet_NaN())));
+}
+TEST(Rounding, Bf16TiesGoToEven) {
+    auto const rounded = [](float x) { return std::bit_cast<float>(ptx::bf16x2_of(x, 0.0f) << 16); };
+    EXPECT_EQ(rounded(1.0f + 0x1p-8f), 1.0f);
+    EXPECT_EQ(rounded(1.0f + 0x1.8p-7f), 1.0f + 0x1p-6f);
+    EXPECT_EQ(rounded(1.0f + 0x1.02p-8f), 1.0f + 0x1p-7f);
+    EXPECT_EQ(rounded(std::numeric_limits<float>::max()), std::numeric_limits<float>::infinity());
+    EXPECT_TRUE(std::isnan(rounded(std::numeric_limits<float>::quiet_NaN())));
+    EXPECT_EQ(ptx::bf16x2_of(1.0f, -2.0f), 0xC0003F80u);
 }
 
 TEST(Mma, APartWarpIsAFault) {

@@ -78,8 +78,6 @@ void cp_async_wait() {
     simt::copy_async_wait(Pending);
 }
 
-inline void wait_for_former() {}
-
 inline unsigned lane_id() {
     return simt::current->lane;
 }
