@@ -128,6 +128,7 @@ def captured(body, warm_ups):
         graph.replay()
         return result
 
+    replay.body = body  # the graph knows the addresses of what the body holds, and does not keep it alive
     return replay
 
 

@@ -51,7 +51,7 @@ DeviceCorruption device_corruption(CorruptionStep const& step) {
 }  // namespace
 
 DeviceData::DeviceData(Context const& context, Data const& data, std::int64_t width)
-    : context_(context), key_(key_of(data)), width_(width), purpose_(data.noise) {
+    : context_(context), key_(key_of(data)), id_(data.id), width_(width), purpose_(data.noise) {
     if (data.inputs.are_bytes())
         bytes_ = uploaded(context_, data.inputs.bytes);
     else

@@ -21,6 +21,8 @@ public:
 
     /// Whether `data` looks the same: the same memory and shapes. Its contents are not compared.
     [[nodiscard]] bool is_of(Data const& data) const;
+    /// Whether it is the same: of one id.
+    [[nodiscard]] bool has_id_of(Data const& data) const { return id_ != 0 && id_ == data.id; }
 
     [[nodiscard]] bool corrupts() const { return segments_.size() > 1 || segments_.front().count > 0; }
     [[nodiscard]] bool by_class() const { return classes_.size() > 0; }
@@ -56,6 +58,7 @@ private:
 
     Context context_;
     Key key_;
+    std::uint64_t id_;
     std::int64_t width_;
     std::int64_t target_width_ = 0;
     random::Purpose purpose_;

@@ -275,9 +275,12 @@ std::vector<std::int64_t> DeviceModels::train(ManyJob const& job) {
     if (count <= 0) return std::vector<std::int64_t>(job.members.size(), 0);
     fit(job.batches.batch, true);
     want_moments(job.rule);
-    if (job.first == 0 || train_data_ == nullptr || !train_data_->is_of(job.data)) {
-        train_data_.reset();
-        train_data_ = std::make_unique<DeviceData>(context_, job.data, plan_.inputs);
+    bool const known = train_data_ != nullptr && train_data_->has_id_of(job.data);
+    if (job.first == 0 || train_data_ == nullptr || !(known || train_data_->is_of(job.data))) {
+        if (!known) {
+            train_data_.reset();
+            train_data_ = std::make_unique<DeviceData>(context_, job.data, plan_.inputs);
+        }
         std::vector<std::span<std::int64_t const>> orders;
         std::vector<std::uint64_t> seeds;
         for (auto const& member : job.members) {
@@ -346,9 +349,12 @@ double DeviceModels::evaluate(Data const& data, Objective const& objective, Batc
     std::int64_t const count = batches.count();
     if (count == 0) return 0.0;
     fit(batches.batch, false);
-    DeviceData on_device(context_, data, plan_.inputs);
+    if (test_data_ == nullptr || !test_data_->has_id_of(data)) {
+        test_data_.reset();
+        test_data_ = std::make_unique<DeviceData>(context_, data, plan_.inputs);
+    }
     std::span<std::int64_t const> const rows = data.rows;
-    on_device.set_members({&rows, 1}, {data.seed});
+    test_data_->set_members({&rows, 1}, {data.seed});
     std::vector<StepEntry> entries;
     for (std::int64_t k = 0; k < count; ++k)
         entries.push_back({.begin = batches.begin(k),
@@ -356,11 +362,12 @@ double DeviceModels::evaluate(Data const& data, Objective const& objective, Batc
                            .counted = counted_rows(data, data.rows, batches.begin(k), batches.size(k)),
                            .rows = static_cast<std::int32_t>(batches.size(k))});
     Steps const steps = steps_of(entries, 1);
-    Pass const pass{.objective = &objective, .data = &on_device, .step = steps.view(), .batch = batches.batch};
+    Pass const pass{.objective = &objective, .data = test_data_.get(), .step = steps.view(), .batch = batches.batch};
     add_terms(pass);
     for (std::int64_t k = 0; k < count; ++k) enqueue(pass, steps);
     std::vector<double> losses(static_cast<std::size_t>(count));
     steps.losses.copy_to_host(losses.data());
+    if (data.id == 0) test_data_.reset();
     double sum = 0.0;
     for (std::int64_t k = 0; k < count; ++k) sum += losses[static_cast<std::size_t>(k)] * static_cast<double>(batches.size(k));
     return sum;

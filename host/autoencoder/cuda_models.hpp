@@ -190,7 +190,7 @@ private:
     Buffer<LossTerm> terms_;
     int term_count_ = 0;
 
-    std::unique_ptr<DeviceData> train_data_;
+    std::unique_ptr<DeviceData> train_data_, test_data_;  ///< of the last job
 };
 
 }  // namespace ca3::autoencoder::cuda

@@ -45,6 +45,7 @@ struct Data {
     std::vector<Corruption> corruptions{};
     random::Purpose noise = random::Purpose::noise;
     std::uint64_t seed = 0;  ///< of corruptions, dropout and sampling
+    std::uint64_t id = 0;    ///< not 0: data of one id have the same samples, targets and corruptions, so that copies of them serve again
 
     [[nodiscard]] std::int64_t row(std::int64_t i) const { return rows.empty() ? i : rows[static_cast<std::size_t>(i)]; }
 };

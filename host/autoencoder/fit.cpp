@@ -6,6 +6,7 @@
 #include "core/state.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <numbers>
@@ -17,6 +18,12 @@ namespace {
 
 constexpr char const* function = "Model::fit";
 using Clock = std::chrono::steady_clock;
+
+/// Of data that no other fit of this process has.
+std::uint64_t new_id() {
+    static std::atomic<std::uint64_t> last{0};
+    return ++last;
+}
 
 double seconds_since(Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -90,12 +97,13 @@ public:
         check_data(state.plan, train, options, objective_);
         rule_.clip_norm = options.clip_norm;
         std::uint64_t const seed = options.seed.value_or(state.options.seed);
-        data_ = {.inputs = train, .targets = options.targets, .corruptions = options.corrupt, .seed = seed};
+        data_ = {.inputs = train, .targets = options.targets, .corruptions = options.corrupt, .seed = seed, .id = new_id()};
         test_ = {.inputs = options.test,
                  .targets = options.test_targets,
                  .corruptions = options.corrupt,
                  .noise = random::Purpose::test_noise,
-                 .seed = seed};
+                 .seed = seed,
+                 .id = new_id()};
     }
 
     History run() {
@@ -170,7 +178,7 @@ private:
     double train(UpdateRule const& rule, Batches const& batches, std::int64_t number) {
         std::int64_t const count = batches.count();
         std::vector<double> losses(static_cast<std::size_t>(count));
-        std::int64_t portion = std::min<std::int64_t>(count, 8), kept = 0;
+        std::int64_t kept = 0;
         Clock::time_point kept_at{};
         for (std::int64_t done = 0; done < count;) {
             auto const start = Clock::now();
@@ -184,14 +192,14 @@ private:
                                .rule = rule,
                                .batches = batches,
                                .first = done,
-                               .last = std::min(count, done + portion),
+                               .last = std::min(count, done + portion_),
                                .random_step = state_.progress.batches,
                                .losses = losses.data() + done};
             std::int64_t const finished = state_.engine->train(job);
             if (finished < job.last - job.first) stop(job, kept, done + finished, number);
             double const each = seconds_since(start) / static_cast<double>(finished);
             done = job.last;
-            portion = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::min(0.1 / std::max(each, 1e-9), 1e9)));
+            portion_ = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::min(0.1 / std::max(each, 1e-9), 1e9)));
             if (options_.on_progress) options_.on_progress(number * count + done, options_.epochs * count);
         }
         return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(count);
@@ -237,6 +245,7 @@ private:
     UpdateRule rule_;
     Data data_;
     Data test_;
+    std::int64_t portion_ = 8;  ///< steps; then as many as take 0.1 s
 };
 
 }  // namespace

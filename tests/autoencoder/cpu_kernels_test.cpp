@@ -97,7 +97,8 @@ TEST(ListedProduct, GivesTheBitsOfTheWholeProduct) {
                 Vector a = numbers(panels(k) * capacity * panel, 1), init = numbers(panel, 3);
                 Vector const b = numbers(k * panel, 2), draw = numbers(static_cast<std::int64_t>(a.size()), 9, 0.0, 1.0);
                 for (std::size_t i = 0; i < a.size(); ++i)
-                    if (static_cast<double>(draw[i]) >= share || static_cast<std::int64_t>(i) % panel == 5) a[i] = i % 2 == 0 ? 0.0f : -0.0f;
+                    if (static_cast<double>(draw[i]) >= share || static_cast<std::int64_t>(i) % panel == 5)
+                        a[i] = i % 2 == 0 ? 0.0f : -0.0f;
                 init[2] = -0.0f;
                 for (std::int64_t const width : {16, 32}) {
                     Vector whole(static_cast<std::size_t>(rows * panel), 0.0f), listed = whole;
