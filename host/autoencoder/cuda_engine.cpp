@@ -40,9 +40,20 @@ private:
     DeviceModels models_;
 };
 
-}  // namespace
+class Networks final : public Group {
+public:
+    Networks(Context const& context, Plan const& plan, Precision precision, int models) : models_(context, plan, precision, models) {}
 
-std::unique_ptr<Engine> make_engine(Context const& context, Plan const& plan, Precision precision) {
+    void put(int model, State const& state) override { models_.put(model, state); }
+    void get(int model, State& state) const override { models_.get(model, state); }
+    std::vector<std::int64_t> train(ManyJob const& job) override { return models_.train(job); }
+
+private:
+    DeviceModels models_;
+};
+
+/// @throws InvalidArgument
+void check_model(Plan const& plan, Precision precision) {
     require(precision != Precision::f64, "autoencoder::Model", [&] {
         return "precision " + std::string(to_string(precision)) + " is not available on the cuda backend; f32, tf32x3, tf32 and bf16 are";
     });
@@ -50,7 +61,18 @@ std::unique_ptr<Engine> make_engine(Context const& context, Plan const& plan, Pr
     for (auto const& layer : plan.layers)
         require(layer.in <= most && layer.linear <= most, "autoencoder::Model",
                 [] { return std::string("a layer has more than 2^28 units, the most that the cuda backend takes"); });
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> make_engine(Context const& context, Plan const& plan, Precision precision) {
+    check_model(plan, precision);
     return std::make_unique<Network>(context, plan, precision);
+}
+
+std::unique_ptr<Group> make_group(Context const& context, Plan const& plan, Precision precision, int models) {
+    check_model(plan, precision);
+    return std::make_unique<Networks>(context, plan, precision, models);
 }
 
 }  // namespace ca3::autoencoder::cuda

@@ -43,26 +43,6 @@ struct LayerSpace {
     std::int64_t linear_ld = 0, out_ld = 0, in_ld = 0;
 };
 
-/// One of the models in a job.
-struct Member {
-    std::span<std::int64_t const> rows{};  ///< as Data::rows
-    std::uint64_t seed = 0;
-    double learning_rate = 0.0;
-    double* losses = nullptr;  ///< one for each step, out
-};
-
-/// Training steps first ... last-1 of an epoch, of all models at once.
-struct ManyJob {
-    Data const& data;  ///< its rows and seed stand in the members
-    std::span<Member const> members;
-    Objective const& objective;
-    UpdateRule rule{};  ///< its learning rate stands in the members
-    Batches batches{};
-    std::int64_t first = 0;
-    std::int64_t last = 0;
-    std::int64_t random_step = 0;
-};
-
 /// Models of one architecture in the memory of one device, and all that is done with them. Models do not know of each other: each one's
 /// numbers are those that it would have alone.
 class DeviceModels {

@@ -110,6 +110,42 @@ public:
     virtual void forward(Data const&, std::int64_t begin, std::int64_t count, int first, int last, float* out) = 0;
 };
 
+// ---- many models of one shape ----------------------------------------------------------------------------------------
+
+/// One of the models in a job.
+struct Member {
+    std::span<std::int64_t const> rows{};  ///< as Data::rows
+    std::uint64_t seed = 0;
+    double learning_rate = 0.0;
+    double* losses = nullptr;  ///< one for each step, out
+};
+
+/// Training steps first ... last-1 of an epoch, of all models at once.
+struct ManyJob {
+    Data const& data;  ///< its rows and seed stand in the members
+    std::span<Member const> members;
+    Objective const& objective;
+    UpdateRule rule{};  ///< its learning rate stands in the members
+    Batches batches{};
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+    std::int64_t random_step = 0;
+};
+
+/// Models that train side by side; each one's numbers are those that it would have alone.
+class Group {
+public:
+    Group() = default;
+    Group(Group const&) = delete;
+    Group& operator=(Group const&) = delete;
+    virtual ~Group() = default;
+
+    virtual void put(int model, State const&) = 0;
+    virtual void get(int model, State&) const = 0;
+    /// @return for each model what Engine::train returns
+    [[nodiscard]] virtual std::vector<std::int64_t> train(ManyJob const&) = 0;
+};
+
 namespace reference {
 [[nodiscard]] std::unique_ptr<Engine> make_engine(Context const&, Plan const&, Precision);
 }
@@ -118,6 +154,7 @@ namespace cpu {
 }
 namespace cuda {
 [[nodiscard]] std::unique_ptr<Engine> make_engine(Context const&, Plan const&, Precision);
-}
+[[nodiscard]] std::unique_ptr<Group> make_group(Context const&, Plan const&, Precision, int models);
+}  // namespace cuda
 
 }  // namespace ca3::autoencoder

@@ -1,15 +1,10 @@
-#include "autoencoder/batch.hpp"
-#include "autoencoder/checks.hpp"
-#include "autoencoder/data_checks.hpp"
+#include "autoencoder/fit.hpp"
 #include "autoencoder/model_state.hpp"
 #include "core/check.hpp"
-#include "core/state.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
-#include <numbers>
 #include <numeric>
 #include <utility>
 
@@ -19,30 +14,8 @@ namespace {
 constexpr char const* function = "Model::fit";
 using Clock = std::chrono::steady_clock;
 
-/// Of data that no other fit of this process has.
-std::uint64_t new_id() {
-    static std::atomic<std::uint64_t> last{0};
-    return ++last;
-}
-
 double seconds_since(Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-double schedule_factor(Schedule const& schedule, std::int64_t epoch, std::int64_t epochs) {
-    switch (schedule.kind) {
-        case Schedule::Kind::step: {
-            std::int64_t const steps = epoch / schedule.every;
-            return std::pow(schedule.gamma, static_cast<double>(steps));
-        }
-        case Schedule::Kind::cosine: {
-            auto const period = static_cast<double>(schedule.period > 0 ? schedule.period : epochs);
-            double const angle = std::numbers::pi * static_cast<double>(epoch) / period;
-            return schedule.floor + (1.0 - schedule.floor) * (1.0 + std::cos(angle)) / 2.0;
-        }
-        default:
-            return 1.0;
-    }
 }
 
 bool should_stop_early(EarlyStop const& rule, std::vector<EpochReport> const& epochs) {
@@ -61,49 +34,20 @@ bool should_stop_early(EarlyStop const& rule, std::vector<EpochReport> const& ep
     return since >= rule.patience;
 }
 
-/// All that is wrong with the data. The options are looked at by check_fit_options.
-void check_data(Plan const& plan, Samples const& train, FitOptions const& options, Objective const& objective) {
-    check_samples(train, plan.inputs, 1, function, "train");
-    check_targets(options.targets, train, objective, plan, function, "targets");
-    check_order(options.order, train.count(), function);
-    check_corruptions(options.corrupt, plan.inputs, function);
-    std::int64_t const rows = options.order.rows > 0 ? options.order.cols : train.count();
-    require(options.batch <= rows, function, [&] {
-        return "batch is " + std::to_string(options.batch) + ", more than the " + std::to_string(rows) +
-               (options.order.rows > 0 ? " numbers in a row of order" : " samples");
-    });
-    bool const single = options.batch == 1 || (!options.drop_last && rows % options.batch == 1);
-    for (auto const& layer : plan.layers)
-        require(!layer.batch_norm() || !single, function, [&] {
-            return "batch normalisation cannot train on a batch of one sample; " + std::to_string(rows) + " samples in batches of " +
-                   std::to_string(options.batch) + " leave one (drop_last leaves it out)";
-        });
-    if (options.test.count() == 0) return;
-    check_samples(options.test, plan.inputs, 1, function, "test");
-    check_targets(options.test_targets, options.test, objective, plan, function, "test_targets");
-    bool const comparable = options.targets.given == options.test_targets.given;
-    require(comparable, function, [] { return std::string("targets and test_targets must both be given, or neither"); });
-}
-
 class Fit {
 public:
     Fit(ModelState& state, Samples const& train, FitOptions const& options)
-        : state_(state),
-          options_(options),
-          objective_{options.loss, options.penalties, options.kl_scale, options.kl_reduction},
-          rule_(rule_of(options.optimizer)) {
-        check_fit_options(options, state.plan, function);
-        check_objective(objective_, state.plan, function);
-        check_data(state.plan, train, options, objective_);
+        : state_(state), options_(options), objective_(objective_of(options)), rule_(rule_of(options.optimizer)) {
+        check_fit(state.plan, train, options, function);
         rule_.clip_norm = options.clip_norm;
         std::uint64_t const seed = options.seed.value_or(state.options.seed);
-        data_ = {.inputs = train, .targets = options.targets, .corruptions = options.corrupt, .seed = seed, .id = new_id()};
+        data_ = {.inputs = train, .targets = options.targets, .corruptions = options.corrupt, .seed = seed, .id = new_data_id()};
         test_ = {.inputs = options.test,
                  .targets = options.test_targets,
                  .corruptions = options.corrupt,
                  .noise = random::Purpose::test_noise,
                  .seed = seed,
-                 .id = new_id()};
+                 .id = new_data_id()};
     }
 
     History run() {
@@ -144,11 +88,9 @@ private:
         std::int64_t const number = progress.epochs;
         UpdateRule rule = rule_;
         rule.learning_rate *= schedule_factor(options_.schedule, number, options_.epochs);
-        std::vector<std::int64_t> const order = order_of(number);
-        std::int64_t rows = order.empty() ? data_.inputs.count() : static_cast<std::int64_t>(order.size());
-        if (options_.drop_last) rows -= rows % options_.batch;
+        std::vector<std::int64_t> const order = order_of(options_, data_.inputs.count(), data_.seed, number);
         data_.rows = order;
-        Batches const batches{options_.batch, rows};
+        Batches const batches = batches_of(options_, data_.inputs.count(), order);
 
         auto const start = Clock::now();
         double const loss = train(rule, batches, number);
@@ -162,15 +104,6 @@ private:
         progress.history.epochs.push_back(report);
         if (options_.on_epoch && !options_.on_epoch(report)) return Stop::callback;
         return should_stop_early(options_.early_stop, progress.history.epochs) ? Stop::early : Stop::finished;
-    }
-
-    [[nodiscard]] std::vector<std::int64_t> order_of(std::int64_t number) const {
-        if (options_.order.rows > 0) {
-            auto const* const row = options_.order.row(number % options_.order.rows);
-            return {row, row + options_.order.cols};
-        }
-        if (!options_.shuffle) return {};
-        return epoch_order(data_.inputs.count(), data_.seed, static_cast<std::uint32_t>(number));
     }
 
     /// Trains in portions of some 0.1 s, so that progress is seen; the state is kept every second, so that little is done again when a
@@ -250,73 +183,8 @@ private:
 
 }  // namespace
 
-UpdateRule rule_of(Optimizer const& optimizer) {
-    UpdateRule rule;
-    if (auto const* const sgd = std::get_if<Sgd>(&optimizer)) {
-        rule.kind = UpdateRule::Kind::sgd;
-        rule.learning_rate = sgd->learning_rate;
-        rule.momentum = sgd->momentum;
-        rule.dampening = sgd->dampening;
-        rule.nesterov = sgd->nesterov;
-        rule.weight_decay = sgd->weight_decay;
-        rule.l1 = sgd->l1;
-        return rule;
-    }
-    auto const take = [&rule](auto const& adam) {
-        rule.learning_rate = adam.learning_rate;
-        rule.beta1 = adam.beta1;
-        rule.beta2 = adam.beta2;
-        rule.epsilon = adam.epsilon;
-        rule.weight_decay = adam.weight_decay;
-        rule.l1 = adam.l1;
-    };
-    if (auto const* const adam = std::get_if<Adam>(&optimizer)) take(*adam);
-    if (auto const* const adam = std::get_if<AdamW>(&optimizer)) {
-        take(*adam);
-        rule.decoupled = true;
-    }
-    return rule;
-}
-
 History Model::fit(Samples train, FitOptions const& options) {
     return Fit(*state_, train, options).run();
-}
-
-Ensemble fit_many(Context context, Architecture const& architecture, std::span<Variant const> variants, Samples train,
-                  FitOptions const& options, ModelOptions model_options) {
-    require(options.checkpoint.empty() && !options.on_epoch && !options.on_progress && !options.resume, "fit_many",
-            [] { return std::string("checkpoints, resuming and callbacks are not available for many models at once"); });
-    auto const count = static_cast<std::int64_t>(variants.size());
-    std::vector<std::optional<Model>> models(variants.size());
-    Ensemble out;
-    out.histories.resize(variants.size());
-    auto const one = [&](std::int64_t index) {
-        auto const i = static_cast<std::size_t>(index);
-        ModelOptions own = model_options;
-        own.seed = variants[i].seed;
-        FitOptions fit = options;
-        fit.seed = variants[i].seed;
-        if (variants[i].learning_rate > 0.0)
-            std::visit([&](auto& optimizer) { optimizer.learning_rate = variants[i].learning_rate; }, fit.optimizer);
-        Model model(context.backend() == Backend::cpu ? Context::cpu({1, context.instruction_set()}) : context, architecture, own);
-        out.histories[i] = model.fit(train, fit);
-        models[i].emplace(std::move(model));
-    };
-    if (context.backend() == Backend::cpu)
-        pool(context).run(count, [&](std::int64_t index, int) { one(index); });
-    else
-        for (std::int64_t i = 0; i < count; ++i) one(i);
-    for (auto& model : models) {
-        if (context.backend() != Backend::cpu) {
-            out.models.push_back(std::move(*model));
-            continue;
-        }
-        // Trained with a thread of its own; from now on it has those of the context.
-        Model shared(context, architecture, model->options());
-        shared.set_parameters(model->parameters());
-        out.models.push_back(std::move(shared));
-    }
-    return out;
 }
 
 }  // namespace ca3::autoencoder

@@ -4,8 +4,18 @@
 
 namespace ca3::autoencoder::cuda {
 
+namespace {
+[[noreturn]] void not_compiled() {
+    throw NotCompiled("ca3 was built without CUDA: autoencoder::Model");
+}
+}  // namespace
+
 std::unique_ptr<Engine> make_engine(Context const&, Plan const&, Precision) {
-    throw NotCompiled("autoencoder: this build of CA3 has no CUDA");
+    not_compiled();
+}
+
+std::unique_ptr<Group> make_group(Context const&, Plan const&, Precision, int) {
+    not_compiled();
 }
 
 }  // namespace ca3::autoencoder::cuda

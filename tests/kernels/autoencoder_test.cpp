@@ -404,13 +404,13 @@ TEST(AutoencoderKernels, ModelsSideBySideAreAsAlone) {
         Data const inputs{.inputs = view(data.inputs, c.architecture.inputs), .corruptions = c.options.corrupt};
         std::vector<std::vector<std::int64_t>> orders;
         std::vector<std::vector<double>> losses(3, std::vector<double>(3)), alone = losses;
-        std::vector<cuda::Member> members;
+        std::vector<Member> members;
         for (std::uint64_t m = 0; m < 3; ++m) orders.push_back(epoch_order(rows, m, 0));
         for (std::size_t m = 0; m < 3; ++m)
             members.push_back(
                 {.rows = orders[m], .seed = m, .learning_rate = 1e-3 * static_cast<double>(m + 1), .losses = losses[m].data()});
-        auto const job = [&](std::span<cuda::Member const> some) {
-            return cuda::ManyJob{.data = inputs, .members = some, .objective = objective, .rule = rule, .batches = batches, .last = 3};
+        auto const job = [&](std::span<Member const> some) {
+            return ManyJob{.data = inputs, .members = some, .objective = objective, .rule = rule, .batches = batches, .last = 3};
         };
         cuda::DeviceModels together(Context::cuda(), plan, Precision::f32, 3);
         for (int m = 0; m < 3; ++m) together.put(m, initial_state(plan, static_cast<std::uint64_t>(m)));
@@ -419,7 +419,7 @@ TEST(AutoencoderKernels, ModelsSideBySideAreAsAlone) {
             auto const i = static_cast<std::size_t>(m);
             cuda::DeviceModels one(Context::cuda(), plan, Precision::f32, 1);
             one.put(0, initial_state(plan, i));
-            cuda::Member member = members[i];
+            Member member = members[i];
             member.losses = alone[i].data();
             EXPECT_EQ(one.train(job({&member, 1})), std::vector<std::int64_t>(1, 3));
             State a, b;
@@ -429,6 +429,31 @@ TEST(AutoencoderKernels, ModelsSideBySideAreAsAlone) {
             EXPECT_EQ(a.buffers, b.buffers);
             EXPECT_EQ(a.second, b.second);
             EXPECT_EQ(losses[i], alone[i]);
+        }
+    }
+}
+
+/// Through the public functions: the same bits as one after the other.
+TEST(AutoencoderKernels, FitManyTrainsEachModelAsFitDoes) {
+    Images const digits = synthetic_digits(40, 3);
+    std::vector<float> x;
+    for (std::int64_t n = 0; n < digits.count; ++n)
+        for (std::int64_t i = 0; i < 33; ++i)
+            x.push_back(static_cast<float>(digits.pixels[static_cast<std::size_t>(n * 784 + 300 + i)]) / 255.0f);
+    Samples const samples = MatrixView<float const>(x.data(), digits.count, 33);
+    Architecture const net{33, {5, sigmoid, {.dropout = 0.1}}, {33, sigmoid}};
+    FitOptions const options{.epochs = 2, .batch = 16, .corrupt = {GaussianNoise{0.1}}, .test = samples};
+    std::vector<Variant> const variants{{1, 0.0}, {2, 0.02}, {3, 0.05}};
+    Ensemble const together = fit_many(Context::cuda(), net, variants, samples, options);
+    for (std::size_t m = 0; m < variants.size(); ++m) {
+        Model one(Context::cuda(), net, {.seed = variants[m].seed});
+        FitOptions own = options;
+        if (variants[m].learning_rate > 0.0) own.optimizer = Adam{variants[m].learning_rate};
+        History const history = one.fit(samples, own);
+        EXPECT_EQ(one.reconstruct(samples), together.models[m].reconstruct(samples)) << m;
+        for (std::size_t e = 0; e < history.epochs.size(); ++e) {
+            EXPECT_EQ(history.epochs[e].train_loss, together.histories[m].epochs[e].train_loss);
+            EXPECT_EQ(history.epochs[e].test_loss, together.histories[m].epochs[e].test_loss);
         }
     }
 }
