@@ -1,7 +1,7 @@
 // Dense autoencoders: steps per second of training and of inference, and the share of the peak of fused products that is reached.
 //
 //   autoencoder_bench [options of Google Benchmark]
-//   autoencoder_bench --turns NET BATCH [--infer] [--threads N] [--steps N]
+//   autoencoder_bench --turns NET BATCH [--infer] [--no-zeros] [--threads N] [--steps N]
 //
 // Nets as in bench/peers/autoencoder_torch.py: deep, mid, thin, wide. --turns answers each line that it reads with "<median ms> <least ms>"
 // of about N steps (whole epochs), three times over, for a driver that alternates with another program (bench/peers/autoencoder_turns.py).
@@ -50,9 +50,16 @@ double flops_of_step(Architecture const& architecture, std::int64_t batch, bool 
     return sum * static_cast<double>(batch);
 }
 
+bool no_zeros = false;  ///< --no-zeros: every pixel at least 1 / 255
+
 /// As many images as MNIST has, of which an epoch is made.
 Images const& digits() {
-    static Images const images = synthetic_digits(60000, 1);
+    static Images const images = [] {
+        Images all = synthetic_digits(60000, 1);
+        if (no_zeros)
+            for (auto& pixel : all.pixels) pixel = std::max<std::uint8_t>(pixel, 1);
+        return all;
+    }();
     return images;
 }
 
@@ -133,7 +140,7 @@ void add(std::string const& name, std::int64_t batch, bool training, int threads
 
 int answer_lines(int argc, char** argv) {
     if (argc < 4) {
-        std::cerr << "autoencoder_bench --turns NET BATCH [--infer] [--threads N] [--steps N]" << std::endl;
+        std::cerr << "autoencoder_bench --turns NET BATCH [--infer] [--no-zeros] [--threads N] [--steps N]" << std::endl;
         return 2;
     }
     bool infer = false;
@@ -141,6 +148,7 @@ int answer_lines(int argc, char** argv) {
     std::int64_t steps = 48;
     for (int i = 4; i < argc; ++i) {
         if (std::strcmp(argv[i], "--infer") == 0) infer = true;
+        if (std::strcmp(argv[i], "--no-zeros") == 0) no_zeros = true;
         if (std::strcmp(argv[i], "--threads") == 0 && i + 1 < argc) threads = std::atoi(argv[++i]);
         if (std::strcmp(argv[i], "--steps") == 0 && i + 1 < argc) steps = std::atoll(argv[++i]);
     }
