@@ -27,9 +27,9 @@ enum class Purpose : std::uint32_t {
     initial_weight = 14,
     epoch_order = 15,
     dropout = 16,
-    noise = 17,        ///< corruption of training samples; element: place in the list of corruptions
-    test_noise = 18,   ///< the same for test samples
-    latent = 19,       ///< sampling of a variational code
+    noise = 17,       ///< corruption of training samples; element: place in the list of corruptions
+    test_noise = 18,  ///< the same for test samples
+    latent = 19,      ///< sampling of a variational code
 };
 
 /// 32 uniform bits, a pure function of its arguments: the same on every backend, in any order of evaluation.
