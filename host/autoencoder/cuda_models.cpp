@@ -2,9 +2,9 @@
 
 #include "autoencoder/batch.hpp"
 #include "autoencoder/cpu_kernels.hpp"
-#include "autoencoder/cuda_graph.hpp"
 #include "core/check.hpp"
 #include "core/cuda.hpp"
+#include "kernels/autoencoder/graph.hpp"
 
 #include <algorithm>
 #include <cmath>

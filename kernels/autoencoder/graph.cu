@@ -1,4 +1,4 @@
-#include "autoencoder/cuda_graph.hpp"
+#include "kernels/autoencoder/graph.hpp"
 
 #include "core/cuda.hpp"
 #include "kernels/common/check.cuh"
