@@ -39,6 +39,14 @@ T derivative(Numbers<T> const& net, PlannedLayer const& p, std::int64_t u, T z, 
     }
 }
 
+/// gz: with respect to z for gy with respect to y = z / max(|z|, 1e-12). gz may be gy.
+template <class T>
+void project_backward(T const* z, T const* y, T const* gy, T* gz, std::int64_t n) {
+    T const norm = std::sqrt(dot(z, z, n));
+    T const along = norm > T(least_norm) ? dot(gy, y, n) : T(0);
+    for (std::int64_t u = 0; u < n; ++u) gz[u] = (gy[u] - y[u] * along) / std::max(norm, T(least_norm));
+}
+
 template <class T>
 std::vector<T> activation_backward(Numbers<T> const& net, Objective const& objective, int l, std::int64_t rows, Trace<T> const& trace,
                                    std::vector<T> const& g, std::vector<T>& gradient, Mode const& mode) {
@@ -47,7 +55,7 @@ std::vector<T> activation_backward(Numbers<T> const& net, Objective const& objec
     for (std::int64_t r = 0; r < rows; ++r) {
         T const* const gy = g.data() + r * p.out;
         T const* const z = trace.before.data() + r * p.linear;
-        T const* const y = trace.active.data() + r * p.out;
+        T const* const y = (p.unit_sphere ? trace.activated : trace.active).data() + r * p.out;
         T* const gz = out.data() + r * p.linear;
         switch (p.activation.kind) {
             case Kind::softmax: {
@@ -61,12 +69,9 @@ std::vector<T> activation_backward(Numbers<T> const& net, Objective const& objec
                 for (std::int64_t u = 0; u < p.out; ++u) gz[u] = gy[u] - std::exp(y[u]) * sum;
                 break;
             }
-            case Kind::unit_sphere: {
-                T const norm = std::sqrt(dot(z, z, p.out));
-                T const along = norm > T(1e-12) ? dot(gy, y, p.out) : T(0);
-                for (std::int64_t u = 0; u < p.out; ++u) gz[u] = (gy[u] - y[u] * along) / std::max(norm, T(1e-12));
+            case Kind::unit_sphere:
+                project_backward(z, y, gy, gz, p.out);
                 break;
-            }
             case Kind::gaussian: {
                 auto const share = static_cast<T>(kl_share(objective, rows));
                 for (std::int64_t u = 0; u < p.out; ++u) {
@@ -150,6 +155,9 @@ std::vector<T> backward(Numbers<T> const& net, Objective const& objective, Pass<
         auto const& x = l == 0 ? pass.input : pass.traces[static_cast<std::size_t>(l) - 1].out;
         for (std::size_t i = 0; i < trace.keep.size(); ++i) g[i] *= trace.keep[i];
         add_penalties(objective, l, trace, g);
+        if (net.layer(l).unit_sphere)
+            for (std::int64_t r = 0, n = net.layer(l).out; r < pass.rows; ++r)
+                project_backward(trace.activated.data() + r * n, trace.active.data() + r * n, g.data() + r * n, g.data() + r * n, n);
         g = activation_backward(net, objective, l, pass.rows, trace, g, gradient, mode);
         if (net.layer(l).batch_norm()) normalise_backward(net, net.layer(l), pass.rows, trace, g, gradient, mode);
         linear_backward(net, l, pass.rows, x, g, gradient);

@@ -50,6 +50,13 @@ T elementwise(Numbers<T> const& net, PlannedLayer const& p, std::int64_t u, T z)
     }
 }
 
+/// z / max(|z|, 1e-12)
+template <class T>
+void project(T const* z, T* y, std::int64_t n) {
+    T const norm = std::max(std::sqrt(dot(z, z, n)), T(least_norm));
+    for (std::int64_t u = 0; u < n; ++u) y[u] = z[u] / norm;
+}
+
 template <class T>
 void activate(Numbers<T> const& net, int l, std::int64_t rows, Trace<T>& trace, Mode const& mode) {
     auto const& p = net.layer(l);
@@ -63,11 +70,9 @@ void activate(Numbers<T> const& net, int l, std::int64_t rows, Trace<T>& trace, 
             case Kind::log_softmax:
                 exponentiate(p.activation.kind, z, y, p.out);
                 break;
-            case Kind::unit_sphere: {
-                T const norm = std::max(std::sqrt(dot(z, z, p.out)), T(1e-12));
-                for (std::int64_t u = 0; u < p.out; ++u) y[u] = z[u] / norm;
+            case Kind::unit_sphere:
+                project(z, y, p.out);
                 break;
-            }
             case Kind::gaussian:
                 for (std::int64_t u = 0; u < p.out; ++u) {
                     auto const index = static_cast<std::uint64_t>(r * p.out + u);
@@ -133,6 +138,10 @@ Trace<T> layer_forward(Numbers<T> const& net, int l, std::int64_t rows, std::vec
     trace.before = trace.linear;
     if (p.batch_norm()) normalise(net, p, rows, trace, mode);
     activate(net, l, rows, trace, mode);
+    if (p.unit_sphere) {
+        trace.activated = trace.active;
+        for (std::int64_t r = 0; r < rows; ++r) project(trace.activated.data() + r * p.out, trace.active.data() + r * p.out, p.out);
+    }
     trace.out = trace.active;
     if (p.dropout > 0.0 && mode.training) drop(net, l, rows, trace, mode);
     return trace;

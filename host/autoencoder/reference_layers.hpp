@@ -16,7 +16,8 @@ struct Trace {
     std::vector<T> normalised;  ///< batch normalisation before gamma and beta
     std::vector<T> scale;       ///< 1 / sqrt(variance + eps), one for each unit
     std::vector<T> before;      ///< what the activation is applied to
-    std::vector<T> active;      ///< its result
+    std::vector<T> activated;   ///< its result, where that is projected
+    std::vector<T> active;      ///< its result, projected if asked for
     std::vector<T> noise;       ///< gaussian: e
     std::vector<T> keep;        ///< dropout: 0 or 1 / (1 - share)
     std::vector<T> out;
@@ -67,6 +68,8 @@ T dot(T const* a, T const* b, std::int64_t n) {
     for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
     return sum;
 }
+
+inline constexpr double least_norm = 1e-12;
 
 // reference_forward.cpp
 

@@ -20,7 +20,7 @@ namespace {
 Architecture every_kind() {
     return {width,
             {33, hyperbolic_tangent, {.batch_norm = true, .dropout = 0.2}},
-            {17, prelu},
+            {17, prelu, {.unit_sphere = true, .dropout = 0.1}},
             {9, arctan, {.bias = false}},
             {3, gaussian},
             {9, unit_sphere},

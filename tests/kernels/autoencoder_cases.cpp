@@ -98,7 +98,7 @@ Case everything() {
     Case c{"everything",
            {25,
             {33, hyperbolic_tangent, {.batch_norm = true, .dropout = 0.2}},
-            {17, prelu},
+            {17, prelu, {.unit_sphere = true}},
             {9, arctan, {.bias = false}},
             {3, gaussian},
             {9, unit_sphere},

@@ -34,6 +34,27 @@ std::vector<Case> layer_cases() {
     cases.push_back({"batch_norm_with_bias", {19, {9, arctan}, {11, relu, {.batch_norm = true}}, {19}}, descent});
     add("dropout", {11, relu, {.dropout = 0.3}});
     add("dropout_after_gaussian", {11, gaussian, {.dropout = 0.3}});
+    auto const add_projected = [&](std::string name, Activation activation, LayerOptions options = {}) {
+        options.unit_sphere = true;
+        add(std::move(name) + "_on_sphere", {11, activation, options});
+    };
+    add_projected("identity", identity);
+    add_projected("sigmoid", sigmoid);
+    add_projected("tanh", hyperbolic_tangent);
+    add_projected("arctan", arctan);
+    add_projected("relu", relu);
+    add_projected("leaky_relu", leaky_relu);
+    add_projected("prelu", prelu);
+    add_projected("prelu_per_unit", {Activation::Kind::prelu, 0.25, true});
+    add_projected("softmax", softmax);
+    add_projected("log_softmax", log_softmax);
+    add_projected("unit_sphere", unit_sphere);
+    add_projected("gaussian", gaussian);
+    add_projected("prelu_with_dropout", prelu, {.dropout = 0.3});
+    add_projected("batch_norm", prelu, {.bias = false, .batch_norm = true});
+    cases.push_back({"one_layer_on_sphere", {19, {19, prelu, {.unit_sphere = true}}}, usual});
+    for (std::int64_t const units : {1, 3, 31, 33})
+        cases.push_back({"sphere_of_" + std::to_string(units), {19, {9, arctan}, {units, prelu, {.unit_sphere = true}}, {19}}, usual});
     cases.push_back({"tied", {19, {9, sigmoid}, {5, arctan}, {9, relu, {.tied_to = 1}}, {19, sigmoid, {.tied_to = 0}}}, usual});
     cases.push_back({"one_layer", {19, {19, sigmoid}}, usual});
     cases.push_back({"last_with_dropout", {19, {9, relu}, {19, sigmoid, {.dropout = 0.2}}}, usual});
@@ -63,6 +84,11 @@ std::vector<Case> loss_cases() {
     add("penalties", {19, sigmoid}, Loss::mse, false, false, [](FitOptions& o) {
         o.penalties = {{0, 1e-3, Reduction::sum}, {0, 1e-2, Reduction::mean}, {1, -1e-2, Reduction::mean}};
     });
+    add("penalties_on_sphere", {19, prelu, {.unit_sphere = true, .dropout = 0.2}}, Loss::mse, false, false, [](FitOptions& o) {
+        o.penalties = {{1, 1e-3, Reduction::sum}, {1, -1e-2, Reduction::mean}};
+    });
+    add("classes_on_sphere", {7, hyperbolic_tangent, {.unit_sphere = true}}, Loss::cross_entropy, true, false, nothing);
+    add("kl_on_sphere", {19, gaussian, {.unit_sphere = true}}, Loss::mse, false, false, [](FitOptions& o) { o.kl_scale = 1e-2; });
     add("kl_summed", {19, gaussian}, Loss::mse, false, false, [](FitOptions& o) {
         o.kl_scale = 1e-2;
         o.kl_reduction = Reduction::sum;
