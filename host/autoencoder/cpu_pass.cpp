@@ -73,13 +73,11 @@ void Pass::find_zeros(Share const& share) const {
 void Pass::forward(Batch const& batch, Share const& share, int first, int last) const {
     for (int l = first; l <= last; ++l) {
         linear(l, share);
-        if (planned(l).batch_norm()) {
-            normalise(l, batch, share);
-            activate(l, batch, share);
-        } else if (!is_elementwise(planned(l).activation.kind)) {
-            activate(l, batch, share);
-        }
-        if (planned(l).dropout > 0.0) drop(l, batch, share);
+        auto const& p = planned(l);
+        if (p.batch_norm()) normalise(l, batch, share);
+        if (p.batch_norm() || !is_elementwise(p.activation.kind)) activate(l, batch, share);
+        if (p.unit_sphere) project_rows(share.first, share.last, p.out, space_.between(), space(l).activated, space(l).active);
+        if (p.dropout > 0.0) drop(l, batch, share);
     }
 }
 
@@ -108,7 +106,7 @@ void Pass::linear(int l, Share const& share) const {
         }
         if (!at_once) continue;
         store_.slopes(l, o, slope.data());
-        kernels_.activate(p.activation.kind, share.rows(), width, slope.data(), z, at(s.active, o, share));
+        kernels_.activate(p.activation.kind, share.rows(), width, slope.data(), z, at(s.activated, o, share));
     }
 }
 
@@ -119,7 +117,7 @@ void Pass::activate(int l, Batch const& batch, Share const& share) const {
     for (std::int64_t o = 0; o < panels(p.linear); ++o) {
         store_.slopes(l, o, slope.data());
         kernels_.activate(p.activation.kind, share.rows(), width_of(p.linear, o), slope.data(), at(space(l).before, o, share),
-                          at(space(l).active, o, share));
+                          at(space(l).activated, o, share));
     }
 }
 
@@ -138,7 +136,7 @@ void Pass::activate_rows(int l, Batch const& batch, Share const& share) const {
         } else {
             std::copy_n(z.begin(), p.out, y.begin());
         }
-        scatter_row(y.data(), p.out, s.active, space_.between(), r);
+        scatter_row(y.data(), p.out, s.activated, space_.between(), r);
     }
 }
 
@@ -312,10 +310,10 @@ void Pass::backward(Batch const& batch, Share const& share, bool inputs) const {
     }
 }
 
-void Pass::activation_gradient(int l, Batch const& batch, Share const& share) const {
+/// The gradient of the activation's result: dropout undone, penalties added, the projection undone.
+void Pass::activated_gradient(int l, Batch const& batch, Share const& share) const {
     auto const& p = planned(l);
     auto const& s = space(l);
-    alignas(64) std::array<float, panel> slope{};
     for (std::int64_t o = 0; o < panels(p.out); ++o) {
         float* const g = at(s.gradient, o, share);
         if (p.dropout > 0.0 && batch.training) kernels_.multiply(share.rows() * panel, g, at(s.keep, o, share), g);
@@ -326,19 +324,31 @@ void Pass::activation_gradient(int l, Batch const& batch, Share const& share) co
                                     : penalty.scale / (static_cast<double>(batch.rows) * static_cast<double>(p.out));
             kernels_.add_signs(share.rows(), width_of(p.out, o), static_cast<float>(each), at(s.active, o, share), g);
         }
-        if (!is_elementwise(p.activation.kind)) continue;
-        store_.slopes(l, o, slope.data());
-        kernels_.differentiate(p.activation.kind, share.rows(), width_of(p.out, o), slope.data(), at(s.before, o, share),
-                               at(s.active, o, share), g, s.slope_part != nullptr ? at(s.slope_part, o, share) : nullptr);
     }
-    if (is_elementwise(p.activation.kind)) return;
+    if (p.unit_sphere) differentiate_projected_rows(share.first, share.last, p.out, space_.between(), s.activated, s.active, s.gradient);
+}
+
+void Pass::activation_gradient(int l, Batch const& batch, Share const& share) const {
+    auto const& p = planned(l);
+    auto const& s = space(l);
+    activated_gradient(l, batch, share);
+    if (is_elementwise(p.activation.kind)) {
+        alignas(64) std::array<float, panel> slope{};
+        for (std::int64_t o = 0; o < panels(p.out); ++o) {
+            store_.slopes(l, o, slope.data());
+            kernels_.differentiate(p.activation.kind, share.rows(), width_of(p.out, o), slope.data(), at(s.before, o, share),
+                                   at(s.activated, o, share), at(s.gradient, o, share),
+                                   s.slope_part != nullptr ? at(s.slope_part, o, share) : nullptr);
+        }
+        return;
+    }
     auto const units = static_cast<std::size_t>(p.linear);
     std::vector<float> z(units), y(units), g(units), gz(units), noise(units);
     bool const sum = batch.objective->kl_reduction == Reduction::sum;
     double const kl = sum ? batch.objective->kl_scale : batch.objective->kl_scale / static_cast<double>(batch.rows);
     for (std::int64_t r = share.first; r < share.last; ++r) {
         gather_row(s.before, space_.between(), r, p.linear, z.data());
-        gather_row(s.active, space_.between(), r, p.out, y.data());
+        gather_row(s.activated, space_.between(), r, p.out, y.data());
         gather_row(s.gradient, space_.between(), r, p.out, g.data());
         if (p.activation.kind == Kind::gaussian) {
             if (batch.training) gather_row(s.noise, space_.between(), r, p.out, noise.data());

@@ -63,6 +63,7 @@ private:
     void penalties(Batch const&, Share const&) const;
     void value_loss(Batch const&, Share const&) const;
     void row_loss(Batch const&, Share const&) const;
+    void activated_gradient(int l, Batch const&, Share const&) const;
     void activation_gradient(int l, Batch const&, Share const&) const;
     void normalisation_gradient(int l, Batch const&, Share const&) const;
 

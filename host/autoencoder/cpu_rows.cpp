@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 namespace ca3::autoencoder::cpu {
 namespace {
@@ -84,6 +85,27 @@ void differentiate_row(Activation::Kind kind, std::int64_t n, float const* z, fl
     float const norm = norm_of(n, z);
     bool const small = !(norm > least_norm);
     for (std::int64_t u = 0; u < n; ++u) gz[u] = (small ? g[u] : g[u] - y[u] * along) / (small ? least_norm : norm);
+}
+
+void project_rows(std::int64_t first, std::int64_t last, std::int64_t n, std::int64_t between, float const* activated, float* active) {
+    std::vector<float> a(static_cast<std::size_t>(n)), y(a.size());
+    for (std::int64_t r = first; r < last; ++r) {
+        gather_row(activated, between, r, n, a.data());
+        activate_row(Kind::unit_sphere, n, a.data(), y.data());
+        scatter_row(y.data(), n, active, between, r);
+    }
+}
+
+void differentiate_projected_rows(std::int64_t first, std::int64_t last, std::int64_t n, std::int64_t between, float const* activated,
+                                  float const* active, float* gradient) {
+    std::vector<float> a(static_cast<std::size_t>(n)), y(a.size()), g(a.size());
+    for (std::int64_t r = first; r < last; ++r) {
+        gather_row(activated, between, r, n, a.data());
+        gather_row(active, between, r, n, y.data());
+        gather_row(gradient, between, r, n, g.data());
+        differentiate_row(Kind::unit_sphere, n, a.data(), y.data(), g.data(), g.data());
+        scatter_row(g.data(), n, gradient, between, r);
+    }
 }
 
 void sample_row(LatentDraw const& draw, std::int64_t row, std::int64_t n, float const* z, float* noise, float* y) {

@@ -16,6 +16,12 @@ void activate_row(Activation::Kind, std::int64_t n, float const* z, float* y);
 /// gz = gradient with respect to z for g with respect to y. gz may be g.
 void differentiate_row(Activation::Kind, std::int64_t n, float const* z, float const* y, float const* g, float* gz);
 
+/// Rows [first, last) of `active` = those of `activated` on the unit sphere, n columns.
+void project_rows(std::int64_t first, std::int64_t last, std::int64_t n, std::int64_t between, float const* activated, float* active);
+/// The gradient with respect to `active` becomes that with respect to `activated`.
+void differentiate_projected_rows(std::int64_t first, std::int64_t last, std::int64_t n, std::int64_t between, float const* activated,
+                                  float const* active, float* gradient);
+
 /// mu + e exp(log_variance / 2) for the n units; e as drawn for this layer, row and step.
 struct LatentDraw {
     std::uint64_t seed = 0;

@@ -52,7 +52,8 @@ void Workspace::lay_out(Plan const& plan) {
         LayerSpace s;
         s.out = take(p.out);
         s.active = p.dropout > 0.0 ? take(p.out) : s.out;
-        s.before = needs_argument(p.activation.kind) ? take(p.linear) : s.active;
+        s.activated = p.unit_sphere ? take(p.out) : s.active;
+        s.before = needs_argument(p.activation.kind) ? take(p.linear) : s.activated;
         s.linear = p.batch_norm() ? take(p.linear) : s.before;
         if (p.dropout > 0.0) s.keep = take(p.out);
         if (gaussian) s.noise = take(p.out);

@@ -11,11 +11,12 @@ namespace ca3::autoencoder::cpu {
 struct LayerSpace {
     float* linear = nullptr;           ///< z; with batch normalisation afterwards the normalised z
     float* before = nullptr;           ///< what the activation is applied to
-    float* active = nullptr;           ///< its result
+    float* activated = nullptr;        ///< its result
+    float* active = nullptr;           ///< the same on the unit sphere, where the layer asks for that
     float* out = nullptr;              ///< the same after dropout
     float* keep = nullptr;             ///< dropout's factors
     float* noise = nullptr;            ///< gaussian: e
-    float* gradient = nullptr;         ///< with respect to `out`, then to `active`
+    float* gradient = nullptr;         ///< with respect to `out`, then to `active`, then to `activated`
     float* linear_gradient = nullptr;  ///< with respect to z
     float* slope_part = nullptr;       ///< PReLU: what each element adds to its slope's gradient
     /// Batch normalisation, by columns: moments of the batch, 1 / sqrt(variance + eps), and the gradients of gamma and beta.

@@ -124,6 +124,7 @@ void DeviceModels::fit(std::int64_t batch, bool training) {
         s.out_ld = padded(p.out);
         s.before = take(batch * s.linear_ld);
         s.active = take(batch * s.out_ld);
+        if (p.unit_sphere) s.activated = take(batch * s.out_ld);
         if (p.batch_norm()) {
             s.normalised = take(batch * s.linear_ld);
             s.mean = take(p.linear);

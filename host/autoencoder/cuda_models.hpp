@@ -29,8 +29,9 @@ struct LayerPlaces {
 
 /// Where a layer's matrices lie in a model's working memory; -1: it has none.
 struct LayerSpace {
-    std::int64_t before = -1;  ///< what the activation is applied to
-    std::int64_t active = -1;
+    std::int64_t before = -1;     ///< what the activation is applied to
+    std::int64_t activated = -1;  ///< its result, where that is projected on the unit sphere
+    std::int64_t active = -1;     ///< its result, projected if asked for
     std::int64_t dropped = -1;
     std::int64_t normalised = -1;  ///< batch normalisation: z, then its normalised values
     std::int64_t mean = -1, variance = -1, scale = -1;
@@ -107,6 +108,7 @@ private:
     void vector_gradients(Pass const& pass, int l);
     void update(Pass const& pass);
     [[nodiscard]] WeightGradientJob weight_job(Pass const& pass, int l) const;
+    [[nodiscard]] LayerJob activation_job(Pass const& pass, int l) const;
     [[nodiscard]] LayerJob layer_job(Pass const& pass, int l) const;
     [[nodiscard]] NormJob norm_job(Pass const& pass, int l) const;
     [[nodiscard]] ActivationView activation_view(int l) const;

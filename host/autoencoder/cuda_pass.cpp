@@ -17,7 +17,7 @@ bool differentiates_before(Kind kind) {
     return kind == Kind::arctan || kind == Kind::leaky_relu || kind == Kind::prelu;
 }
 bool activates_at_once(PlannedLayer const& p) {
-    return is_elementwise(p.activation.kind) && !p.batch_norm();
+    return is_elementwise(p.activation.kind) && !p.batch_norm() && !p.unit_sphere;
 }
 bool is_penalised(Objective const& objective, int l) {
     return std::any_of(objective.penalties.begin(), objective.penalties.end(), [l](ActivityPenalty const& p) { return p.layer == l; });
@@ -73,6 +73,7 @@ LayerJob DeviceModels::layer_job(Pass const& pass, int l) const {
                  .seeds = pass.data != nullptr ? pass.data->seeds() : nullptr,
                  .dropout = p.dropout,
                  .before = matrix(s.before, s.linear_ld),
+                 .activated = matrix(s.activated, s.out_ld),
                  .active = matrix(s.active, s.out_ld),
                  .dropped = pass.training ? matrix(s.dropped, s.out_ld) : Matrix<float>(),
                  .noise = matrix(s.noise, s.out_ld),
@@ -84,6 +85,16 @@ LayerJob DeviceModels::layer_job(Pass const& pass, int l) const {
                  .penalised = is_penalised(*pass.objective, l)};
     for (auto const& penalty : pass.objective->penalties)
         if (penalty.layer == l) (penalty.reduction == Reduction::sum ? job.penalty_sum : job.penalty_mean) += penalty.scale;
+    return job;
+}
+
+/// The layer's activation alone, without what follows it.
+LayerJob DeviceModels::activation_job(Pass const& pass, int l) const {
+    LayerJob job = layer_job(pass, l);
+    if (!planned(l).unit_sphere) return job;
+    job.active = job.activated;
+    job.dropped = {};
+    job.penalised = false;
     return job;
 }
 
@@ -114,7 +125,7 @@ NormJob DeviceModels::norm_job(Pass const& pass, int l) const {
 bool DeviceModels::is_simple(Pass const& pass, int l) const {
     PlannedLayer const& p = planned(l);
     bool const drops = pass.training && p.dropout > 0.0;
-    return is_elementwise(p.activation.kind) && !p.slope.exists() && !drops && !is_penalised(*pass.objective, l);
+    return is_elementwise(p.activation.kind) && !p.unit_sphere && !p.slope.exists() && !drops && !is_penalised(*pass.objective, l);
 }
 
 bool DeviceModels::loss_at_once(Pass const& pass) const {
@@ -200,7 +211,8 @@ void DeviceModels::forward_layer(Pass const& pass, int l, bool with_loss) {
     if (with_loss) job.loss = loss_view(pass);
     launch_forward(context_, context_.stream(), precision_, pass.models, pass.batch, job);
     if (p.batch_norm()) launch_normalise(context_, context_.stream(), pass.models, norm_job(pass, l));
-    if (!at_once) launch_activate(context_, context_.stream(), pass.models, pass.batch, layer_job(pass, l));
+    if (!at_once) launch_activate(context_, context_.stream(), pass.models, pass.batch, activation_job(pass, l));
+    if (p.unit_sphere) launch_project(context_, context_.stream(), pass.models, pass.batch, layer_job(pass, l));
     if (pass.training && p.dropout > 0.0) launch_drop(context_, context_.stream(), pass.models, pass.batch, layer_job(pass, l));
 }
 
@@ -236,7 +248,8 @@ WeightGradientJob DeviceModels::weight_job(Pass const& pass, int l) const {
 
 /// From the gradient of the layer's output to that of its linear map.
 void DeviceModels::layer_gradient(Pass const& pass, int l, bool activation_done) {
-    if (!activation_done) launch_activation_gradient(context_, context_.stream(), pass.models, pass.batch, layer_job(pass, l));
+    if (planned(l).unit_sphere) launch_project_gradient(context_, context_.stream(), pass.models, pass.batch, layer_job(pass, l));
+    if (!activation_done) launch_activation_gradient(context_, context_.stream(), pass.models, pass.batch, activation_job(pass, l));
     if (planned(l).batch_norm()) launch_normalise_gradient(context_, context_.stream(), pass.models, norm_job(pass, l));
     vector_gradients(pass, l);
 }

@@ -61,6 +61,7 @@ Layer read_layer(Node const& node, Unused unused) {
     members.take("activation", layer.activation, [&](Node const& value) { return as_activation(value, unused); });
     members.take("bias", layer.options.bias, as_flag);
     members.take("batch_norm", layer.options.batch_norm, as_flag);
+    members.take("unit_sphere", layer.options.unit_sphere, as_flag);
     members.take("dropout", layer.options.dropout, as_number);
     members.take("tied_to", layer.options.tied_to, as_index);
     members.take("initialiser", "initializer", layer.options.initialiser, [&](Node const& value) { return as_initialiser(value, unused); });
@@ -109,6 +110,7 @@ Json to_tree(Layer const& layer) {
     Json tree{{"units", layer.units}, {"activation", to_tree(layer.activation)}};
     if (layer.options.bias != plain.bias) tree["bias"] = layer.options.bias;
     if (layer.options.batch_norm != plain.batch_norm) tree["batch_norm"] = layer.options.batch_norm;
+    if (layer.options.unit_sphere != plain.unit_sphere) tree["unit_sphere"] = layer.options.unit_sphere;
     if (layer.options.dropout != plain.dropout) tree["dropout"] = layer.options.dropout;
     if (layer.options.tied_to >= 0) tree["tied_to"] = layer.options.tied_to;
     if (layer.options.initialiser != plain.initialiser) tree["initialiser"] = to_tree(layer.options.initialiser);

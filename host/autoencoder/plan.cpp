@@ -84,6 +84,7 @@ public:
         if (layer.activation.kind == Activation::Kind::prelu)
             layer.slope = place("weight", {layer.activation.per_unit ? layer.linear : 1}, Tensor::Role::slope);
         if (layer.activation.kind != Activation::Kind::identity) ++module_;
+        if (layer.unit_sphere) ++module_;
         if (layer.dropout > 0.0) ++module_;
     }
 
@@ -124,6 +125,7 @@ Plan make_plan(Architecture const& architecture) {
         layer.out = given.units;
         layer.linear = given.activation.kind == Activation::Kind::gaussian ? 2 * given.units : given.units;
         layer.activation = given.activation;
+        layer.unit_sphere = given.options.unit_sphere;
         layer.dropout = given.options.dropout;
         layer.tied_to = given.options.tied_to < 0 ? -1 : given.options.tied_to;
         layer.initialiser = given.options.initialiser;

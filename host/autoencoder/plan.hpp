@@ -21,6 +21,7 @@ struct PlannedLayer {
     std::int64_t linear = 0;  ///< units of the linear map: 2 `out` for gaussian, else `out`
     std::int64_t out = 0;
     Activation activation{};
+    bool unit_sphere = false;  ///< after the activation
     double dropout = 0.0;
     int tied_to = -1;
     Initialiser initialiser{};

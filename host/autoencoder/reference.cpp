@@ -1,120 +1,83 @@
 #include "autoencoder/batch.hpp"
-#include "autoencoder/engine.hpp"
-#include "core/elementary.hpp"
-#include "core/philox.hpp"
+#include "autoencoder/reference_loss.hpp"
+#include "autoencoder/reference_update.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <tuple>
 
-/// The definition: plain loops over row-major arrays, in float or double.
 namespace ca3::autoencoder::reference {
 namespace {
-
-using Kind = Activation::Kind;
-
-/// What a layer leaves behind for its gradient. All B x units, row-major.
-template <class T>
-struct Trace {
-    std::vector<T> linear;      ///< z
-    std::vector<T> normalised;  ///< batch normalisation before gamma and beta
-    std::vector<T> scale;       ///< 1 / sqrt(variance + eps), one for each unit
-    std::vector<T> before;      ///< what the activation is applied to
-    std::vector<T> active;      ///< its result
-    std::vector<T> noise;       ///< gaussian: e
-    std::vector<T> keep;        ///< dropout: 0 or 1 / (1 - share)
-    std::vector<T> out;
-};
-
-/// How a forward pass is made.
-struct Mode {
-    bool training = false;
-    std::uint64_t seed = 0;
-    std::uint32_t step = 0;
-};
 
 template <class T>
 class Network final : public Engine {
 public:
-    explicit Network(Plan plan) : plan_(std::move(plan)) {}
+    explicit Network(Plan plan) : net_{std::move(plan)} {}
 
     void put(State const& state) override {
-        parameters_.assign(state.parameters.begin(), state.parameters.end());
-        buffers_.assign(state.buffers.begin(), state.buffers.end());
-        first_.assign(state.first.begin(), state.first.end());
-        second_.assign(state.second.begin(), state.second.end());
-        steps_ = state.steps;
+        net_.parameters.assign(state.parameters.begin(), state.parameters.end());
+        net_.buffers.assign(state.buffers.begin(), state.buffers.end());
+        moments_.first.assign(state.first.begin(), state.first.end());
+        moments_.second.assign(state.second.begin(), state.second.end());
+        moments_.steps = state.steps;
     }
     void get(State& state) const override {
-        state.parameters.assign(parameters_.begin(), parameters_.end());
-        state.buffers.assign(buffers_.begin(), buffers_.end());
-        state.first.assign(first_.begin(), first_.end());
-        state.second.assign(second_.begin(), second_.end());
-        state.steps = steps_;
+        state.parameters.assign(net_.parameters.begin(), net_.parameters.end());
+        state.buffers.assign(net_.buffers.begin(), net_.buffers.end());
+        state.first.assign(moments_.first.begin(), moments_.first.end());
+        state.second.assign(moments_.second.begin(), moments_.second.end());
+        state.steps = moments_.steps;
     }
     void keep() override { get(kept_); }
     void take_back() override { put(kept_); }
 
     std::int64_t train(TrainJob const& job) override {
-        BatchMaker const maker(job.data, plan_.inputs, InstructionSet::portable);
+        BatchMaker const maker(job.data, net_.plan.inputs, InstructionSet::portable);
         for (std::int64_t k = job.first; k < job.last; ++k) {
             Mode const mode{true, job.data.seed, static_cast<std::uint32_t>(job.random_step + k)};
-            Pass pass = run(maker, job.data, job.objective, job.batches.begin(k), job.batches.size(k), 0, mode);
+            Pass<T> pass = run(maker, job.data, job.objective, job.batches.begin(k), job.batches.size(k), 0, mode);
             if (!std::isfinite(pass.loss)) return k - job.first;
             job.losses[k - job.first] = pass.loss;
-            std::vector<T> gradient = backward(job.objective, pass, mode, nullptr);
-            update_statistics(pass);
-            update(job.rule, gradient);
-            if (!all_finite(parameters_)) return k - job.first;
+            std::vector<T> gradient = backward<T>(net_, job.objective, pass, mode, nullptr);
+            update_statistics(net_, pass);
+            update(job.rule, net_, moments_, gradient);
+            if (!all_finite(net_.parameters)) return k - job.first;
         }
         return job.last - job.first;
     }
 
     double evaluate(Data const& data, Objective const& objective, Batches const& batches) override {
-        BatchMaker const maker(data, plan_.inputs, InstructionSet::portable);
+        BatchMaker const maker(data, net_.plan.inputs, InstructionSet::portable);
         double sum = 0.0;
         for (std::int64_t k = 0; k < batches.count(); ++k) {
-            Pass const pass = run(maker, data, objective, batches.begin(k), batches.size(k), batches.begin(k), {});
+            Pass<T> const pass = run(maker, data, objective, batches.begin(k), batches.size(k), batches.begin(k), {});
             sum += pass.loss * static_cast<double>(batches.size(k));
         }
         return sum;
     }
 
     double gradients(GradientJob const& job) override {
-        BatchMaker const maker(job.data, plan_.inputs, InstructionSet::portable);
+        BatchMaker const maker(job.data, net_.plan.inputs, InstructionSet::portable);
         Mode const mode{job.training, job.data.seed, static_cast<std::uint32_t>(job.random_step)};
-        Pass pass = run(maker, job.data, job.objective, job.begin, job.rows, 0, mode);
+        Pass<T> pass = run(maker, job.data, job.objective, job.begin, job.rows, 0, mode);
         std::vector<T> inputs;
-        std::vector<T> const gradient = backward(job.objective, pass, mode, &inputs);
+        std::vector<T> const gradient = backward(net_, job.objective, pass, mode, &inputs);
         if (job.parameters != nullptr) job.parameters->assign(gradient.begin(), gradient.end());
         if (job.inputs != nullptr) job.inputs->assign(inputs.begin(), inputs.end());
         return pass.loss;
     }
 
     void forward(Data const& data, std::int64_t begin, std::int64_t count, int first, int last, float* out) override {
-        BatchMaker const maker(data, plan_.width_after(first - 1), InstructionSet::portable);
+        BatchMaker const maker(data, net_.plan.width_after(first - 1), InstructionSet::portable);
         constexpr std::int64_t rows = 256;
         for (std::int64_t done = 0; done < count; done += rows) {
             std::int64_t const n = std::min(rows, count - done);
-            std::vector<T> x = batch_input(maker, begin, done, n, done, 0, plan_.width_after(first - 1));
-            for (int l = first; l <= last; ++l) x = layer_forward(l, n, x, {}).out;
-            std::transform(x.begin(), x.end(), out + done * plan_.width_after(last), [](T value) { return static_cast<float>(value); });
+            std::vector<T> x = batch_input(maker, begin, done, n, done, 0, net_.plan.width_after(first - 1));
+            for (int l = first; l <= last; ++l) x = layer_forward(net_, l, n, x, {}).out;
+            std::transform(x.begin(), x.end(), out + done * net_.plan.width_after(last), [](T value) { return static_cast<float>(value); });
         }
     }
 
 private:
-    /// A forward pass and its loss.
-    struct Pass {
-        std::int64_t rows = 0;
-        std::vector<T> input;
-        std::vector<Trace<T>> traces;
-        std::vector<T> gradient;  ///< of the loss with respect to the output
-        double loss = 0.0;
-    };
-
-    // ---- forward ---------------------------------------------------------------------------------------------------------
-
     static std::vector<T> batch_input(BatchMaker const& maker, std::int64_t begin, std::int64_t first, std::int64_t rows,
                                       std::int64_t number, std::uint32_t step, std::int64_t width) {
         std::vector<float> x(static_cast<std::size_t>(rows * width));
@@ -123,498 +86,36 @@ private:
     }
 
     /// @param number of the batch's first row in the streams of the corruptions
-    Pass run(BatchMaker const& maker, Data const& data, Objective const& objective, std::int64_t begin, std::int64_t rows,
-             std::int64_t number, Mode const& mode) const {
-        Pass pass;
+    Pass<T> run(BatchMaker const& maker, Data const& data, Objective const& objective, std::int64_t begin, std::int64_t rows,
+                std::int64_t number, Mode const& mode) const {
+        Pass<T> pass;
         pass.rows = rows;
-        pass.input = batch_input(maker, begin, 0, rows, number, mode.step, plan_.inputs);
+        pass.input = batch_input(maker, begin, 0, rows, number, mode.step, net_.plan.inputs);
         std::vector<T> const* x = &pass.input;
-        for (int l = 0; l < count(); ++l) {
-            pass.traces.push_back(layer_forward(l, rows, *x, mode));
+        for (int l = 0; l < net_.count(); ++l) {
+            pass.traces.push_back(layer_forward(net_, l, rows, *x, mode));
             x = &pass.traces.back().out;
         }
         pass.gradient.assign(x->size(), T(0));
-        pass.loss = data.targets.given && !data.targets.classes.empty() ? class_loss(data, objective, begin, *x, pass)
-                                                                        : value_loss(maker, data, objective, begin, *x, pass);
+        pass.loss = data.targets.given && !data.targets.classes.empty() ? class_loss(net_, data, objective, begin, *x, pass)
+                                                                        : value_loss(net_, maker, objective, begin, *x, pass);
         for (auto const& penalty : objective.penalties) {
             auto const& y = pass.traces[static_cast<std::size_t>(penalty.layer)].active;
             double sum = 0.0;
             for (T const value : y) sum += std::abs(static_cast<double>(value));
             pass.loss += penalty.scale * (penalty.reduction == Reduction::sum ? sum : sum / static_cast<double>(y.size()));
         }
-        for (int l = 0; l < count(); ++l)
-            if (layer(l).activation.kind == Kind::gaussian) pass.loss += divergence(l, objective, pass);
+        for (int l = 0; l < net_.count(); ++l)
+            if (net_.layer(l).activation.kind == Activation::Kind::gaussian) pass.loss += divergence(net_, l, objective, pass);
         return pass;
-    }
-
-    /// row(r) . row(u) of two matrices whose rows follow each other
-    static T dot(T const* a, T const* b, std::int64_t n) {
-        T sum = 0;
-        for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
-        return sum;
-    }
-
-    /// W of layer l: unit u, input i.
-    [[nodiscard]] T weight(int l, std::int64_t u, std::int64_t i) const {
-        auto const& p = layer(l);
-        T const* const w = parameters_.data() + p.weight.offset;
-        return p.tied_to < 0 ? w[u * p.in + i] : w[i * p.linear + u];
-    }
-
-    Trace<T> layer_forward(int l, std::int64_t rows, std::vector<T> const& x, Mode const& mode) const {
-        auto const& p = layer(l);
-        Trace<T> trace;
-        trace.linear.resize(static_cast<std::size_t>(rows * p.linear));
-        for (std::int64_t r = 0; r < rows; ++r)
-            for (std::int64_t u = 0; u < p.linear; ++u) {
-                T sum = p.bias.exists() ? parameters_[static_cast<std::size_t>(p.bias.offset + u)] : T(0);
-                for (std::int64_t i = 0; i < p.in; ++i) sum += x[static_cast<std::size_t>(r * p.in + i)] * weight(l, u, i);
-                trace.linear[static_cast<std::size_t>(r * p.linear + u)] = sum;
-            }
-        trace.before = trace.linear;
-        if (p.batch_norm()) normalise(p, rows, trace, mode);
-        activate(l, rows, trace, mode);
-        trace.out = trace.active;
-        if (p.dropout > 0.0 && mode.training) drop(l, rows, trace, mode);
-        return trace;
-    }
-
-    void normalise(PlannedLayer const& p, std::int64_t rows, Trace<T>& trace, Mode const& mode) const {
-        trace.normalised = trace.before;
-        trace.scale.resize(static_cast<std::size_t>(p.linear));
-        for (std::int64_t u = 0; u < p.linear; ++u) {
-            auto mean = buffers_[static_cast<std::size_t>(p.mean.offset + u)];
-            auto variance = buffers_[static_cast<std::size_t>(p.variance.offset + u)];
-            if (mode.training) std::tie(mean, variance) = moments(p, rows, trace.linear, u);
-            T const scale = T(1) / std::sqrt(variance + T(1e-5));
-            trace.scale[static_cast<std::size_t>(u)] = scale;
-            for (std::int64_t r = 0; r < rows; ++r) {
-                auto const at = static_cast<std::size_t>(r * p.linear + u);
-                trace.normalised[at] = (trace.linear[at] - mean) * scale;
-                trace.before[at] = trace.normalised[at] * parameters_[static_cast<std::size_t>(p.gamma.offset + u)] +
-                                   parameters_[static_cast<std::size_t>(p.beta.offset + u)];
-            }
-        }
-    }
-
-    /// Mean and biased variance of unit u over the batch.
-    static std::pair<T, T> moments(PlannedLayer const& p, std::int64_t rows, std::vector<T> const& z, std::int64_t u) {
-        double sum = 0.0, squares = 0.0;
-        for (std::int64_t r = 0; r < rows; ++r) sum += static_cast<double>(z[static_cast<std::size_t>(r * p.linear + u)]);
-        double const mean = sum / static_cast<double>(rows);
-        for (std::int64_t r = 0; r < rows; ++r) {
-            double const d = static_cast<double>(z[static_cast<std::size_t>(r * p.linear + u)]) - mean;
-            squares += d * d;
-        }
-        return {static_cast<T>(mean), static_cast<T>(squares / static_cast<double>(rows))};
-    }
-
-    [[nodiscard]] T slope(PlannedLayer const& p, std::int64_t u) const {
-        if (p.activation.kind == Kind::leaky_relu) return static_cast<T>(p.activation.slope);
-        return parameters_[static_cast<std::size_t>(p.slope.offset + (p.slope.size == 1 ? 0 : u))];
-    }
-
-    void activate(int l, std::int64_t rows, Trace<T>& trace, Mode const& mode) const {
-        auto const& p = layer(l);
-        trace.active.resize(static_cast<std::size_t>(rows * p.out));
-        if (p.activation.kind == Kind::gaussian) trace.noise.resize(trace.active.size());
-        for (std::int64_t r = 0; r < rows; ++r) {
-            T const* const z = trace.before.data() + r * p.linear;
-            T* const y = trace.active.data() + r * p.out;
-            switch (p.activation.kind) {
-                case Kind::softmax:
-                case Kind::log_softmax:
-                    exponentiate(p.activation.kind, z, y, p.out);
-                    break;
-                case Kind::unit_sphere: {
-                    T const norm = std::max(std::sqrt(dot(z, z, p.out)), T(1e-12));
-                    for (std::int64_t u = 0; u < p.out; ++u) y[u] = z[u] / norm;
-                    break;
-                }
-                case Kind::gaussian:
-                    for (std::int64_t u = 0; u < p.out; ++u) {
-                        auto const index = static_cast<std::uint64_t>(r * p.out + u);
-                        T const e = mode.training
-                                        ? static_cast<T>(normal_quantile(random::draw(mode.seed, random::Purpose::latent,
-                                                                                      static_cast<std::uint32_t>(l), mode.step, index)))
-                                        : T(0);
-                        trace.noise[static_cast<std::size_t>(index)] = e;
-                        y[u] = mode.training ? z[u] + e * std::exp(z[p.out + u] / 2) : z[u];
-                    }
-                    break;
-                default:
-                    for (std::int64_t u = 0; u < p.out; ++u) y[u] = elementwise(p, u, z[u]);
-            }
-        }
-    }
-
-    [[nodiscard]] T elementwise(PlannedLayer const& p, std::int64_t u, T z) const {
-        switch (p.activation.kind) {
-            case Kind::sigmoid:
-                return T(1) / (T(1) + std::exp(-z));
-            case Kind::tanh:
-                return std::tanh(z);
-            case Kind::arctan:
-                return std::atan(z);
-            case Kind::relu:
-                return z < T(0) ? T(0) : z;  // NaN stays NaN
-            case Kind::leaky_relu:
-            case Kind::prelu:
-                return z > T(0) ? z : slope(p, u) * z;
-            default:
-                return z;
-        }
-    }
-
-    /// softmax or its logarithm, shifted by the maximum
-    static void exponentiate(Kind kind, T const* z, T* y, std::int64_t n) {
-        T const most = *std::max_element(z, z + n);
-        T sum = 0;
-        for (std::int64_t u = 0; u < n; ++u) sum += std::exp(z[u] - most);
-        for (std::int64_t u = 0; u < n; ++u) y[u] = kind == Kind::softmax ? std::exp(z[u] - most) / sum : (z[u] - most) - std::log(sum);
-    }
-
-    void drop(int l, std::int64_t rows, Trace<T>& trace, Mode const& mode) const {
-        auto const& p = layer(l);
-        auto const dropped = static_cast<std::uint64_t>(p.dropout * 0x1p32);
-        trace.keep.resize(trace.active.size());
-        for (std::int64_t i = 0; i < rows * p.out; ++i) {
-            auto const at = static_cast<std::size_t>(i);
-            auto const u = random::draw(mode.seed, random::Purpose::dropout, static_cast<std::uint32_t>(l), mode.step, at);
-            trace.keep[at] = u < dropped ? T(0) : static_cast<T>(1.0 / (1.0 - p.dropout));
-            trace.out[at] = trace.active[at] * trace.keep[at];
-        }
-    }
-
-    // ---- losses ----------------------------------------------------------------------------------------------------------
-
-    /// Fills pass.gradient. @return the mean loss
-    double value_loss(BatchMaker const& maker, Data const& data, Objective const& objective, std::int64_t begin, std::vector<T> const& x,
-                      Pass& pass) const {
-        std::int64_t const outputs = plan_.outputs();
-        std::vector<float> target(x.size());
-        maker.targets(begin, 0, pass.rows, target.data(), outputs);
-        (void)data;
-        if (objective.loss == Loss::cross_entropy) return probability_loss(x, target, pass);
-        auto const share = static_cast<T>(1.0 / static_cast<double>(x.size()));
-        double sum = 0.0;
-        for (std::size_t i = 0; i < x.size(); ++i) {
-            auto const [value, slope] = elementwise_loss(objective.loss, x[i], static_cast<T>(target[i]));
-            sum += static_cast<double>(value);
-            pass.gradient[i] = slope * share;
-        }
-        return sum / static_cast<double>(x.size());
-    }
-
-    /// Value and derivative.
-    static std::pair<T, T> elementwise_loss(Loss loss, T x, T t) {
-        switch (loss) {
-            case Loss::l1:
-                return {std::abs(x - t), x == t ? T(0) : std::copysign(T(1), x - t)};
-            case Loss::bce: {
-                T const value = (t - T(1)) * std::max(std::log1p(-x), T(-100)) - t * std::max(std::log(x), T(-100));
-                return {x >= T(0) && x <= T(1) ? value : std::numeric_limits<T>::quiet_NaN(), (x - t) / std::max((T(1) - x) * x, T(1e-12))};
-            }
-            case Loss::bce_with_logits:
-                return {(T(1) - t) * x + std::max(-x, T(0)) + std::log1p(std::exp(-std::abs(x))), T(1) / (T(1) + std::exp(-x)) - t};
-            default:
-                return {(x - t) * (x - t), T(2) * (x - t)};
-        }
-    }
-
-    double probability_loss(std::vector<T> const& x, std::vector<float> const& target, Pass& pass) const {
-        std::int64_t const outputs = plan_.outputs();
-        auto const share = static_cast<T>(1.0 / static_cast<double>(pass.rows));
-        double sum = 0.0;
-        std::vector<T> y(static_cast<std::size_t>(outputs));
-        for (std::int64_t r = 0; r < pass.rows; ++r) {
-            float const* const t = target.data() + r * outputs;
-            exponentiate(Kind::log_softmax, x.data() + r * outputs, y.data(), outputs);
-            T total = 0;
-            for (std::int64_t u = 0; u < outputs; ++u) total += static_cast<T>(t[u]);
-            for (std::int64_t u = 0; u < outputs; ++u) {
-                T const log = y[static_cast<std::size_t>(u)];
-                sum -= static_cast<double>(t[u]) * static_cast<double>(log);
-                pass.gradient[static_cast<std::size_t>(r * outputs + u)] = (std::exp(log) * total - static_cast<T>(t[u])) * share;
-            }
-        }
-        return sum / static_cast<double>(pass.rows);
-    }
-
-    double class_loss(Data const& data, Objective const& objective, std::int64_t begin, std::vector<T> const& x, Pass& pass) const {
-        std::int64_t const outputs = plan_.outputs();
-        auto const class_of = [&](std::int64_t r) { return data.targets.classes[static_cast<std::size_t>(data.row(begin + r))]; };
-        std::int64_t counted = 0;
-        for (std::int64_t r = 0; r < pass.rows; ++r) counted += class_of(r) == ignored_class ? 0 : 1;
-        auto const share = static_cast<T>(1.0 / static_cast<double>(counted));
-        double sum = 0.0;
-        std::vector<T> y(static_cast<std::size_t>(outputs));
-        for (std::int64_t r = 0; r < pass.rows; ++r) {
-            if (class_of(r) == ignored_class) continue;
-            T const* const row = x.data() + r * outputs;
-            T* const gradient = pass.gradient.data() + r * outputs;
-            auto const c = static_cast<std::size_t>(class_of(r));
-            if (objective.loss == Loss::nll) {
-                sum -= static_cast<double>(row[c]);
-            } else {
-                exponentiate(Kind::log_softmax, row, y.data(), outputs);
-                sum -= static_cast<double>(y[c]);
-                for (std::int64_t u = 0; u < outputs; ++u) gradient[u] = std::exp(y[static_cast<std::size_t>(u)]) * share;
-            }
-            gradient[c] -= share;
-        }
-        return sum / static_cast<double>(counted);
-    }
-
-    /// kl_scale KL of a gaussian layer.
-    double divergence(int l, Objective const& objective, Pass const& pass) const {
-        auto const& p = layer(l);
-        auto const& z = pass.traces[static_cast<std::size_t>(l)].before;
-        double sum = 0.0;
-        for (std::int64_t r = 0; r < pass.rows; ++r)
-            for (std::int64_t u = 0; u < p.out; ++u) {
-                auto const mu = static_cast<double>(z[static_cast<std::size_t>(r * p.linear + u)]);
-                auto const log = static_cast<double>(z[static_cast<std::size_t>(r * p.linear + p.out + u)]);
-                sum += 0.5 * (std::exp(log) + mu * mu - log - 1.0);
-            }
-        return kl_share(objective, pass.rows) * sum;
-    }
-    static double kl_share(Objective const& objective, std::int64_t rows) {
-        return objective.kl_reduction == Reduction::sum ? objective.kl_scale : objective.kl_scale / static_cast<double>(rows);
-    }
-
-    // ---- backward --------------------------------------------------------------------------------------------------------
-
-    /// Gradient of every parameter, and of the input where `inputs` is not null.
-    std::vector<T> backward(Objective const& objective, Pass const& pass, Mode const& mode, std::vector<T>* inputs) const {
-        std::vector<T> gradient(parameters_.size(), T(0));
-        std::vector<T> g = pass.gradient;  // with respect to the output of layer l
-        for (int l = count() - 1; l >= 0; --l) {
-            auto const& trace = pass.traces[static_cast<std::size_t>(l)];
-            auto const& x = l == 0 ? pass.input : pass.traces[static_cast<std::size_t>(l) - 1].out;
-            for (std::size_t i = 0; i < trace.keep.size(); ++i) g[i] *= trace.keep[i];
-            add_penalties(objective, l, trace, g);
-            g = activation_backward(objective, l, pass.rows, trace, g, gradient, mode);
-            if (layer(l).batch_norm()) normalise_backward(layer(l), pass.rows, trace, g, gradient, mode);
-            linear_backward(l, pass.rows, x, g, gradient);
-            if (l > 0 || inputs != nullptr) g = input_gradient(l, pass.rows, g);
-        }
-        if (inputs != nullptr) *inputs = std::move(g);
-        return gradient;
-    }
-
-    void add_penalties(Objective const& objective, int l, Trace<T> const& trace, std::vector<T>& g) const {
-        for (auto const& penalty : objective.penalties) {
-            if (penalty.layer != l) continue;
-            auto const scale = static_cast<T>(
-                penalty.reduction == Reduction::sum ? penalty.scale : penalty.scale / static_cast<double>(trace.active.size()));
-            for (std::size_t i = 0; i < g.size(); ++i)
-                if (trace.active[i] != T(0)) g[i] += std::copysign(scale, trace.active[i]) * (scale < T(0) ? T(-1) : T(1));
-        }
-    }
-
-    std::vector<T> activation_backward(Objective const& objective, int l, std::int64_t rows, Trace<T> const& trace, std::vector<T> const& g,
-                                       std::vector<T>& gradient, Mode const& mode) const {
-        auto const& p = layer(l);
-        std::vector<T> out(static_cast<std::size_t>(rows * p.linear));
-        for (std::int64_t r = 0; r < rows; ++r) {
-            T const* const gy = g.data() + r * p.out;
-            T const* const z = trace.before.data() + r * p.linear;
-            T const* const y = trace.active.data() + r * p.out;
-            T* const gz = out.data() + r * p.linear;
-            switch (p.activation.kind) {
-                case Kind::softmax: {
-                    T const mean = dot(gy, y, p.out);
-                    for (std::int64_t u = 0; u < p.out; ++u) gz[u] = y[u] * (gy[u] - mean);
-                    break;
-                }
-                case Kind::log_softmax: {
-                    T sum = 0;
-                    for (std::int64_t u = 0; u < p.out; ++u) sum += gy[u];
-                    for (std::int64_t u = 0; u < p.out; ++u) gz[u] = gy[u] - std::exp(y[u]) * sum;
-                    break;
-                }
-                case Kind::unit_sphere: {
-                    T const norm = std::sqrt(dot(z, z, p.out));
-                    T const along = norm > T(1e-12) ? dot(gy, y, p.out) : T(0);
-                    for (std::int64_t u = 0; u < p.out; ++u) gz[u] = (gy[u] - y[u] * along) / std::max(norm, T(1e-12));
-                    break;
-                }
-                case Kind::gaussian: {
-                    auto const share = static_cast<T>(kl_share(objective, rows));
-                    for (std::int64_t u = 0; u < p.out; ++u) {
-                        T const e = trace.noise[static_cast<std::size_t>(r * p.out + u)];
-                        gz[u] = gy[u] + share * z[u];
-                        gz[p.out + u] = (mode.training ? gy[u] * e * std::exp(z[p.out + u] / 2) / 2 : T(0)) +
-                                        share * (std::exp(z[p.out + u]) - T(1)) / 2;
-                    }
-                    break;
-                }
-                default:
-                    for (std::int64_t u = 0; u < p.out; ++u) gz[u] = gy[u] * derivative(p, u, z[u], y[u]);
-            }
-            if (p.slope.exists())
-                for (std::int64_t u = 0; u < p.out; ++u)
-                    if (!(z[u] > T(0))) gradient[static_cast<std::size_t>(p.slope.offset + (p.slope.size == 1 ? 0 : u))] += gy[u] * z[u];
-        }
-        return out;
-    }
-
-    [[nodiscard]] T derivative(PlannedLayer const& p, std::int64_t u, T z, T y) const {
-        switch (p.activation.kind) {
-            case Kind::sigmoid:
-                return y * (T(1) - y);
-            case Kind::tanh:
-                return T(1) - y * y;
-            case Kind::arctan:
-                return T(1) / (T(1) + z * z);
-            case Kind::relu:
-                return z > T(0) ? T(1) : T(0);
-            case Kind::leaky_relu:
-            case Kind::prelu:
-                return z > T(0) ? T(1) : slope(p, u);
-            default:
-                return T(1);
-        }
-    }
-
-    /// g: from the output of the batch normalisation to its input.
-    void normalise_backward(PlannedLayer const& p, std::int64_t rows, Trace<T> const& trace, std::vector<T>& g, std::vector<T>& gradient,
-                            Mode const& mode) const {
-        for (std::int64_t u = 0; u < p.linear; ++u) {
-            T sum = 0, product = 0;
-            for (std::int64_t r = 0; r < rows; ++r) {
-                auto const at = static_cast<std::size_t>(r * p.linear + u);
-                sum += g[at];
-                product += g[at] * trace.normalised[at];
-            }
-            gradient[static_cast<std::size_t>(p.beta.offset + u)] += sum;
-            gradient[static_cast<std::size_t>(p.gamma.offset + u)] += product;
-            T const scale = parameters_[static_cast<std::size_t>(p.gamma.offset + u)] * trace.scale[static_cast<std::size_t>(u)];
-            auto const n = static_cast<T>(rows);
-            for (std::int64_t r = 0; r < rows; ++r) {
-                auto const at = static_cast<std::size_t>(r * p.linear + u);
-                g[at] = scale * (mode.training ? g[at] - sum / n - trace.normalised[at] * product / n : g[at]);
-            }
-        }
-    }
-
-    void linear_backward(int l, std::int64_t rows, std::vector<T> const& x, std::vector<T> const& g, std::vector<T>& gradient) const {
-        auto const& p = layer(l);
-        for (std::int64_t u = 0; u < p.linear; ++u) {
-            T bias = 0;
-            for (std::int64_t r = 0; r < rows; ++r) bias += g[static_cast<std::size_t>(r * p.linear + u)];
-            if (p.bias.exists()) gradient[static_cast<std::size_t>(p.bias.offset + u)] += bias;
-            for (std::int64_t i = 0; i < p.in; ++i) {
-                T sum = 0;
-                for (std::int64_t r = 0; r < rows; ++r)
-                    sum += g[static_cast<std::size_t>(r * p.linear + u)] * x[static_cast<std::size_t>(r * p.in + i)];
-                gradient[static_cast<std::size_t>(p.weight.offset + (p.tied_to < 0 ? u * p.in + i : i * p.linear + u))] += sum;
-            }
-        }
-    }
-
-    [[nodiscard]] std::vector<T> input_gradient(int l, std::int64_t rows, std::vector<T> const& g) const {
-        auto const& p = layer(l);
-        std::vector<T> out(static_cast<std::size_t>(rows * p.in));
-        for (std::int64_t r = 0; r < rows; ++r)
-            for (std::int64_t i = 0; i < p.in; ++i) {
-                T sum = 0;
-                for (std::int64_t u = 0; u < p.linear; ++u) sum += g[static_cast<std::size_t>(r * p.linear + u)] * weight(l, u, i);
-                out[static_cast<std::size_t>(r * p.in + i)] = sum;
-            }
-        return out;
-    }
-
-    // ---- updates ---------------------------------------------------------------------------------------------------------
-
-    /// Running mean and unbiased variance, momentum 0.1.
-    void update_statistics(Pass const& pass) {
-        for (int l = 0; l < count(); ++l) {
-            auto const& p = layer(l);
-            if (!p.batch_norm()) continue;
-            for (std::int64_t u = 0; u < p.linear; ++u) {
-                auto const [mean, variance] = moments(p, pass.rows, pass.traces[static_cast<std::size_t>(l)].linear, u);
-                auto const unbiased =
-                    static_cast<T>(static_cast<double>(variance) * static_cast<double>(pass.rows) / static_cast<double>(pass.rows - 1));
-                T& running_mean = buffers_[static_cast<std::size_t>(p.mean.offset + u)];
-                T& running_variance = buffers_[static_cast<std::size_t>(p.variance.offset + u)];
-                running_mean = T(0.9) * running_mean + T(0.1) * mean;
-                running_variance = T(0.9) * running_variance + T(0.1) * unbiased;
-            }
-            buffers_[static_cast<std::size_t>(p.batches.offset)] += T(1);
-        }
-    }
-
-    void update(UpdateRule const& rule, std::vector<T>& gradient) {
-        if (rule.has_first()) first_.resize(parameters_.size());
-        if (rule.has_second()) second_.resize(parameters_.size());
-        if (rule.clip_norm > 0.0) clip(rule.clip_norm, gradient);
-        ++steps_;
-        for (std::size_t i = 0; i < parameters_.size(); ++i)
-            if (rule.kind == UpdateRule::Kind::adam)
-                adam(rule, gradient[i], i);
-            else
-                sgd(rule, gradient[i], i);
-    }
-
-    /// torch.nn.utils.clip_grad_norm_: the norm of the tensors' norms.
-    void clip(double most, std::vector<T>& gradient) const {
-        double total = 0.0;
-        for (auto const& planned : plan_.tensors) {
-            if (planned.buffer) continue;
-            for (std::int64_t i = 0; i < planned.place.size; ++i) {
-                auto const g = static_cast<double>(gradient[static_cast<std::size_t>(planned.place.offset + i)]);
-                total += g * g;
-            }
-        }
-        auto const factor = static_cast<T>(std::min(most / (std::sqrt(total) + 1e-6), 1.0));
-        for (T& g : gradient) g *= factor;
-    }
-
-    [[nodiscard]] static T decayed(UpdateRule const& rule, T g, T p) {
-        if (rule.weight_decay != 0.0 && !rule.decoupled) g += static_cast<T>(rule.weight_decay) * p;
-        if (rule.l1 != 0.0 && p != T(0)) g += std::copysign(static_cast<T>(rule.l1), p);
-        return g;
-    }
-
-    void adam(UpdateRule const& rule, T g, std::size_t i) {
-        T& p = parameters_[i];
-        T &m = first_[i], &v = second_[i];
-        auto const t = static_cast<double>(steps_);
-        double const correction1 = 1.0 - std::pow(rule.beta1, t), correction2 = 1.0 - std::pow(rule.beta2, t);
-        g = decayed(rule, g, p);
-        if (rule.decoupled) p *= static_cast<T>(1.0 - rule.learning_rate * rule.weight_decay);
-        m += static_cast<T>(1.0 - rule.beta1) * (g - m);
-        v = static_cast<T>(rule.beta2) * v + static_cast<T>(1.0 - rule.beta2) * g * g;
-        T const denominator = std::sqrt(v) / static_cast<T>(std::sqrt(correction2)) + static_cast<T>(rule.epsilon);
-        p -= static_cast<T>(rule.learning_rate / correction1) * (m / denominator);
-    }
-
-    void sgd(UpdateRule const& rule, T g, std::size_t i) {
-        T& p = parameters_[i];
-        g = decayed(rule, g, p);
-        if (rule.momentum != 0.0) {
-            T& m = first_[i];
-            m = steps_ == 1 ? g : static_cast<T>(rule.momentum) * m + static_cast<T>(1.0 - rule.dampening) * g;
-            g = rule.nesterov ? g + static_cast<T>(rule.momentum) * m : m;
-        }
-        p -= static_cast<T>(rule.learning_rate) * g;
     }
 
     static bool all_finite(std::vector<T> const& list) {
         return std::all_of(list.begin(), list.end(), [](T x) { return std::isfinite(x); });
     }
 
-    [[nodiscard]] int count() const { return static_cast<int>(plan_.layers.size()); }
-    [[nodiscard]] PlannedLayer const& layer(int l) const { return plan_.layers[static_cast<std::size_t>(l)]; }
-
-    Plan plan_;
-    std::vector<T> parameters_;
-    std::vector<T> buffers_;
-    std::vector<T> first_;
-    std::vector<T> second_;
-    std::int64_t steps_ = 0;
+    Numbers<T> net_;
+    Moments<T> moments_;
     State kept_;
 };
 

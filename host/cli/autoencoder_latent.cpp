@@ -58,12 +58,19 @@ std::int64_t silent_units(std::vector<float> const& codes, std::int64_t width) {
     return silent;
 }
 
+/// What the narrowest layer does to its linear map.
+struct Code {
+    Activation activation{};
+    bool unit_sphere = false;
+};
+constexpr Code on_sphere{identity, true};
+
 /// d - widths - sigmoid d, PReLU between, `code` on the narrowest layer.
-Architecture prelu_net(std::int64_t d, std::vector<std::int64_t> const& encoder, Activation code) {
+Architecture prelu_net(std::int64_t d, std::vector<std::int64_t> const& encoder, Code const& code) {
     std::size_t const n = encoder.size();
     std::vector<Layer> layers(2 * n, Layer(d, sigmoid));
     for (std::size_t i = 0; i < n; ++i) layers[i] = layers[2 * n - 2 - i] = Layer(encoder[i], prelu);
-    layers[n - 1].activation = code;
+    layers[n - 1] = Layer(encoder[n - 1], code.activation, {.unit_sphere = code.unit_sphere});
     return {d, layers};
 }
 
@@ -123,22 +130,22 @@ nlohmann::json run_deep_latent(Environment const& environment, ProtocolChoice co
     struct Kind {
         char const* word;
         std::vector<std::int64_t> encoder;
-        Activation code;
+        Code code;
         std::int64_t batch;
         PublishedLoss published;
     };
     ReconstructionGrid figure(study, "A12: test images and their reconstructions");
-    for (Kind const& kind :
-         {Kind{"2", {392, 64, 2}, prelu, 64, {.train = 0.1727, .test = 0.1741}},
-          Kind{"3", {392, 96, 3}, prelu, 64, {.train = 0.1548, .test = 0.1576}},
-          Kind{"sphere", {392, 96, 3}, unit_sphere, 128, {.train = 0.1744, .test = 0.1745}},
-          Kind{"wide", {1568, 392, 96, 3}, prelu, 64, {}}, Kind{"wide-sphere", {1568, 392, 96, 3}, unit_sphere, 128, {}}}) {
+    for (Kind const& kind : {Kind{"2", {392, 64, 2}, {prelu}, 64, {.train = 0.1727, .test = 0.1741}},
+                             Kind{"3", {392, 96, 3}, {prelu}, 64, {.train = 0.1548, .test = 0.1576}},
+                             Kind{"sphere", {392, 96, 3}, on_sphere, 128, {.train = 0.1744, .test = 0.1745}},
+                             Kind{"sphere-prelu", {392, 96, 3}, {prelu, true}, 128, {}}, Kind{"wide", {1568, 392, 96, 3}, {prelu}, 64, {}},
+                             Kind{"wide-sphere", {1568, 392, 96, 3}, {prelu, true}, 128, {}}}) {
         if (!choice.takes(kind.word)) continue;
         Trained const trained = study.train({.name = std::string("A12-") + kind.word,
                                              .architecture = prelu_net(d, kind.encoder, kind.code),
                                              .fit = bce_protocol(10, kind.batch),
                                              .published = kind.published});
-        draw_latent(study, trained, kind.code == unit_sphere);
+        draw_latent(study, trained, kind.code.unit_sphere);
         draw_weights(study, trained);
         figure.add(trained);
     }
@@ -154,7 +161,7 @@ nlohmann::json run_left_out(Environment const& environment, ProtocolChoice const
         PublishedLoss published;
     };
     std::int64_t const d = study.pixels();
-    auto const net = prelu_net(d, {392, 96, 3}, unit_sphere);
+    auto const net = prelu_net(d, {392, 96, 3}, on_sphere);
     ReconstructionGrid figure(study, "A14: test images of all digits, after training without some of them");
     Table table{.columns = {"variant", "test images of digits trained on", "of digits left out"}};
     for (Kind const& kind : {Kind{"no6", {6}, {.train = 0.1802, .test = 0.1795}}, Kind{"no01", {0, 1}, {.train = 0.1849, .test = 0.1853}},

@@ -79,7 +79,7 @@ std::vector<Experiment> const& experiments() {
          .title = "Deep PReLU nets with codes of 2 and 3 numbers, and on the sphere",
          .run = run_deep_latent,
          .variant_option = "--variant",
-         .variants = {"2", "3", "sphere", "wide", "wide-sphere"}},
+         .variants = {"2", "3", "sphere", "sphere-prelu", "wide", "wide-sphere"}},
         {.id = "A14",
          .title = "A12's sphere without digit 6, without 0 and 1, with shuffled pixels",
          .run = run_left_out,

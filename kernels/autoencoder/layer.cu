@@ -39,6 +39,12 @@ __device__ __forceinline__ void sample(LayerJob const& job, StepEntry const& ste
     }
 }
 
+/// y = z / max(|z|, 1e-12)
+__device__ __forceinline__ void project(std::int32_t n, float const* z, float* y) {
+    float const norm = norm_of(n, z), divisor = norm < least_norm ? least_norm : norm;
+    for (auto u = static_cast<std::int32_t>(threadIdx.x % 32); u < n; u += 32) y[u] = z[u] / divisor;
+}
+
 __global__ void __launch_bounds__(threads) activate_kernel(LayerJob job) {
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
@@ -52,8 +58,7 @@ __global__ void __launch_bounds__(threads) activate_kernel(LayerJob job) {
     } else if (job.activation.kind == Kind::gaussian) {
         sample(job, step, model, r, z, y);
     } else if (job.activation.kind == Kind::unit_sphere) {
-        float const norm = norm_of(job.out, z), divisor = norm < least_norm ? least_norm : norm;
-        for (std::int32_t u = lane; u < job.out; u += 32) y[u] = z[u] / divisor;
+        project(job.out, z, y);
     } else {
         Shifted const s = shifted(job.out, z);
         for (std::int32_t u = lane; u < job.out; u += 32) {
@@ -61,6 +66,14 @@ __global__ void __launch_bounds__(threads) activate_kernel(LayerJob job) {
             y[u] = job.activation.kind == Kind::softmax ? static_cast<float>(exponential(static_cast<double>(log))) : log;
         }
     }
+}
+
+__global__ void __launch_bounds__(threads) project_kernel(LayerJob job) {
+    unsigned const model = blockIdx.z;
+    StepEntry const step = job.step.entry(model);
+    std::int64_t const r = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
+    if (r >= step.rows) return;
+    project(job.out, job.activated.of(model) + r * job.activated.ld, job.active.of(model) + r * job.active.ld);
 }
 
 __global__ void __launch_bounds__(threads) drop_kernel(LayerJob job) {
@@ -99,29 +112,45 @@ __device__ void gaussian_gradient(LayerJob const& job, StepEntry const& step, un
     }
 }
 
-/// softmax, log_softmax, unit_sphere
-__device__ void row_gradient(LayerJob const& job, StepEntry const& step, unsigned model, std::int64_t r, float const* z, float const* y,
-                             float* gz) {
+/// From the gradient of y = z / max(|z|, 1e-12) to that of z. gz may be the job's gradient: each lane reads what it writes.
+__device__ void projected_gradient(LayerJob const& job, StepEntry const& step, unsigned model, std::int64_t r, float const* z,
+                                   float const* y, float* gz) {
     auto const lane = static_cast<std::int32_t>(threadIdx.x % 32);
-    Kind const kind = job.activation.kind;
     double sum = 0.0;
-    for (std::int32_t u = lane; u < job.out; u += 32) {
-        auto const g = static_cast<double>(active_gradient(job, step, model, r, u));
-        sum += kind == Kind::log_softmax ? g : g * static_cast<double>(y[u]);
-    }
-    sum = warp_sum(sum);
-    auto const along = static_cast<float>(sum);
-    float const norm = kind == Kind::unit_sphere ? norm_of(job.out, z) : 1.0f;
+    for (std::int32_t u = lane; u < job.out; u += 32)
+        sum += static_cast<double>(active_gradient(job, step, model, r, u)) * static_cast<double>(y[u]);
+    auto const along = static_cast<float>(warp_sum(sum));
+    float const norm = norm_of(job.out, z);
     bool const small = !(norm > least_norm);
     for (std::int32_t u = lane; u < job.out; u += 32) {
         float const g = active_gradient(job, step, model, r, u);
-        if (kind == Kind::log_softmax)
-            gz[u] = g - static_cast<float>(exponential(static_cast<double>(y[u])) * sum);
-        else if (kind == Kind::softmax)
-            gz[u] = y[u] * (g - along);
-        else
-            gz[u] = (small ? g : g - y[u] * along) / (small ? least_norm : norm);
+        gz[u] = (small ? g : g - y[u] * along) / (small ? least_norm : norm);
     }
+}
+
+/// softmax, log_softmax
+__device__ void softmax_gradient(LayerJob const& job, StepEntry const& step, unsigned model, std::int64_t r, float const* y, float* gz) {
+    auto const lane = static_cast<std::int32_t>(threadIdx.x % 32);
+    bool const logarithmic = job.activation.kind == Kind::log_softmax;
+    double sum = 0.0;
+    for (std::int32_t u = lane; u < job.out; u += 32) {
+        auto const g = static_cast<double>(active_gradient(job, step, model, r, u));
+        sum += logarithmic ? g : g * static_cast<double>(y[u]);
+    }
+    sum = warp_sum(sum);
+    for (std::int32_t u = lane; u < job.out; u += 32) {
+        float const g = active_gradient(job, step, model, r, u);
+        gz[u] = logarithmic ? g - static_cast<float>(exponential(static_cast<double>(y[u])) * sum) : y[u] * (g - static_cast<float>(sum));
+    }
+}
+
+__global__ void __launch_bounds__(threads) project_gradient_kernel(LayerJob job) {
+    unsigned const model = blockIdx.z;
+    StepEntry const step = job.step.entry(model);
+    std::int64_t const r = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
+    if (r >= step.rows) return;
+    projected_gradient(job, step, model, r, job.activated.of(model) + r * job.activated.ld, job.active.of(model) + r * job.active.ld,
+                       job.gradient.of(model) + r * job.gradient.ld);
 }
 
 __global__ void __launch_bounds__(threads) activation_gradient_kernel(LayerJob job) {
@@ -133,7 +162,8 @@ __global__ void __launch_bounds__(threads) activation_gradient_kernel(LayerJob j
     float const* const y = job.active.of(model) + r * job.active.ld;
     float* const gz = job.linear_gradient.of(model) + r * job.linear_gradient.ld;
     if (job.activation.kind == Kind::gaussian) return gaussian_gradient(job, step, model, r, z, gz);
-    if (!is_elementwise(job.activation.kind)) return row_gradient(job, step, model, r, z, y, gz);
+    if (job.activation.kind == Kind::unit_sphere) return projected_gradient(job, step, model, r, z, y, gz);
+    if (!is_elementwise(job.activation.kind)) return softmax_gradient(job, step, model, r, y, gz);
     for (auto u = static_cast<std::int32_t>(threadIdx.x % 32); u < job.out; u += 32) {
         float const g = active_gradient(job, step, model, r, u);
         if (job.slope_part) job.slope_part.of(model)[r * job.slope_part.ld + u] = z[u] > 0.0f ? 0.0f : g * z[u];
@@ -185,9 +215,17 @@ void launch_activate(Context const& context, CUstream_st* stream, int models, st
     ca3::cuda::CurrentDevice const current(context.device());
     launch(activate_kernel, a_warp_for_each_row(batch, models, stream), job);
 }
+void launch_project(Context const& context, CUstream_st* stream, int models, std::int64_t batch, LayerJob const& job) {
+    ca3::cuda::CurrentDevice const current(context.device());
+    launch(project_kernel, a_warp_for_each_row(batch, models, stream), job);
+}
 void launch_drop(Context const& context, CUstream_st* stream, int models, std::int64_t batch, LayerJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
     launch(drop_kernel, a_warp_for_each_row(batch, models, stream), job);
+}
+void launch_project_gradient(Context const& context, CUstream_st* stream, int models, std::int64_t batch, LayerJob const& job) {
+    ca3::cuda::CurrentDevice const current(context.device());
+    launch(project_gradient_kernel, a_warp_for_each_row(batch, models, stream), job);
 }
 void launch_activation_gradient(Context const& context, CUstream_st* stream, int models, std::int64_t batch, LayerJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());

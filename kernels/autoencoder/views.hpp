@@ -212,10 +212,11 @@ struct LayerJob {
     std::uint64_t const* seeds = nullptr;
     double dropout = 0.0;
     Matrix<float> before;
+    Matrix<float> activated;  ///< the activation's result before its projection, or none
     Matrix<float> active;
     Matrix<float> dropped;   ///< active after dropout, or none
     Matrix<float> noise;     ///< gaussian
-    Matrix<float> gradient;  ///< with respect to the output, in
+    Matrix<float> gradient;  ///< with respect to the output
     Matrix<float> linear_gradient;
     Matrix<float> slope_part;
     double kl_scale = 0.0;
@@ -225,7 +226,11 @@ struct LayerJob {
     bool penalised = false;
 };
 void launch_activate(Context const&, CUstream_st*, int models, std::int64_t batch, LayerJob const&);
+/// active = activated / max(|activated|, 1e-12), row by row
+void launch_project(Context const&, CUstream_st*, int models, std::int64_t batch, LayerJob const&);
 void launch_drop(Context const&, CUstream_st*, int models, std::int64_t batch, LayerJob const&);
+/// `gradient` becomes that with respect to `activated`: dropout undone, penalties added, the projection undone.
+void launch_project_gradient(Context const&, CUstream_st*, int models, std::int64_t batch, LayerJob const&);
 void launch_activation_gradient(Context const&, CUstream_st*, int models, std::int64_t batch, LayerJob const&);
 
 /// Sums over a block's values in a fixed order, into one place of `partial` for each of `sum_blocks` blocks.

@@ -28,7 +28,7 @@ Samples some(std::int64_t count) {
 Architecture every_kind() {
     return {width,
             {33, hyperbolic_tangent, {.batch_norm = true, .dropout = 0.2}},
-            {65, prelu},
+            {65, prelu, {.unit_sphere = true}},
             {9, arctan, {.bias = false}},
             {3, gaussian},
             {9, unit_sphere},

@@ -36,8 +36,8 @@ TEST(TrainingDescriptionRefusal, NamesTheDocumentThePathAndTheValue) {
               R"(net: $.layers[1].activation: must be one of "identity", "sigmoid", "tanh", "arctan", "relu", "leaky_relu", "prelu", )"
               R"("softmax", "log_softmax", "unit_sphere", "gaussian", is "swish")");
     EXPECT_EQ(refusal(layer(R"("units": 4, "drop_out": 0.5)")),
-              "net: $.layers[1].drop_out: is not known here; known are units, activation, bias, batch_norm, dropout, tied_to, initialiser, "
-              "initializer");
+              "net: $.layers[1].drop_out: is not known here; known are units, activation, bias, batch_norm, unit_sphere, dropout, tied_to, "
+              "initialiser, initializer");
     EXPECT_EQ(refusal(R"({"inputs": 4})"), "net: $: 'layers' is missing");
     EXPECT_EQ(refusal(with(R"("optimizer": {"kind": "adam", "lr": 1, "learning_rate": 1})")),
               "net: $.optimizer.lr: means the same as 'learning_rate', which is there too");
@@ -72,6 +72,7 @@ TEST(TrainingDescriptionRefusal, EveryFaultIsRefusedWithItsPath) {
         {layer(R"("activation": "relu")"), "$.layers[1]: 'units' is missing"},
         {layer(R"("units": 4, "bias": 0)"), "$.layers[1].bias: must be true or false, is 0"},
         {layer(R"("units": 4, "batch_norm": "yes")"), "$.layers[1].batch_norm: must be true or false"},
+        {layer(R"("units": 4, "unit_sphere": 1)"), "$.layers[1].unit_sphere: must be true or false, is 1"},
         {layer(R"("units": 4, "tied_to": -1)"), "$.layers[1].tied_to: must be a whole number that is not negative"},
         {layer(R"("units": 4, "activation": 3)"), "$.layers[1].activation: must be one of"},
         {layer(R"("units": 4, "activation": {})"), "$.layers[1].activation: 'kind' is missing"},

@@ -21,7 +21,8 @@ char const* const whole_schema = R"({
     {"units": 256, "activation": "relu", "batch_norm": true, "dropout": 0.1, "bias": false, "initialiser": "kaiming_normal"},
     {"units": 64, "activation": {"kind": "leaky_relu", "slope": 0.2},
      "initialiser": {"kind": "kaiming_uniform", "gain": 1.5, "mode": "fan_out"}},
-    {"units": 32, "activation": {"kind": "prelu", "slope": 0.125, "per_unit": true}, "initialiser": {"kind": "xavier_normal", "gain": 2}},
+    {"units": 32, "activation": {"kind": "prelu", "slope": 0.125, "per_unit": true}, "unit_sphere": true,
+     "initialiser": {"kind": "xavier_normal", "gain": 2}},
     {"units": 64, "activation": "tanh", "tied_to": 2, "initialiser": {"kind": "uniform", "scale": 0.5}},
     {"units": 784, "activation": "sigmoid", "initialiser": {"kind": "normal", "scale": 0.02}}],
   "encoder_layers": 2, "seed": 18446744073709551615, "precision": "bf16",
@@ -43,11 +44,12 @@ TEST(TrainingDescription, ReadsEveryKindOfLayer) {
     Description const d = parse_description(whole_schema, "net");
     using Kind = Initialiser::Kind;
     Architecture expected(
-        784, {{256, relu, {.bias = false, .batch_norm = true, .dropout = 0.1, .initialiser = {Kind::kaiming_normal}}},
-              {64, {Activation::Kind::leaky_relu, 0.2}, {.initialiser = {.kind = Kind::kaiming_uniform, .gain = 1.5, .fan_out = true}}},
-              {32, {Activation::Kind::prelu, 0.125, true}, {.initialiser = {.kind = Kind::xavier_normal, .gain = 2.0}}},
-              {64, hyperbolic_tangent, {.tied_to = 2, .initialiser = {.kind = Kind::uniform, .scale = 0.5}}},
-              {784, sigmoid, {.initialiser = {.kind = Kind::normal, .scale = 0.02}}}});
+        784,
+        {{256, relu, {.bias = false, .batch_norm = true, .dropout = 0.1, .initialiser = {Kind::kaiming_normal}}},
+         {64, {Activation::Kind::leaky_relu, 0.2}, {.initialiser = {.kind = Kind::kaiming_uniform, .gain = 1.5, .fan_out = true}}},
+         {32, {Activation::Kind::prelu, 0.125, true}, {.unit_sphere = true, .initialiser = {.kind = Kind::xavier_normal, .gain = 2.0}}},
+         {64, hyperbolic_tangent, {.tied_to = 2, .initialiser = {.kind = Kind::uniform, .scale = 0.5}}},
+         {784, sigmoid, {.initialiser = {.kind = Kind::normal, .scale = 0.02}}}});
     expected.encoder_layers = 2;
     EXPECT_EQ(d.architecture, expected) << to_json(d.architecture);
     EXPECT_EQ(d.options.seed, 18446744073709551615ULL);
@@ -175,6 +177,7 @@ TEST(ArchitectureAsJson, ComesBackAsItWas) {
     expect_round_trip({784, {256, relu}, {784, sigmoid}});
     expect_round_trip(parse_description(whole_schema, "net").architecture);
     expect_round_trip({5, {3, gaussian}, {5}});
+    expect_round_trip({5, {3, prelu, {.unit_sphere = true}}, {5, unit_sphere, {.unit_sphere = true, .dropout = 0.5}}});
     for (int layers = -1; layers <= 2; ++layers) {
         if (layers == 0) continue;
         Architecture architecture{4, {2, hyperbolic_tangent}, {4}};
@@ -201,6 +204,8 @@ TEST(ArchitectureAsJson, KeepsNumbersThatTheKindDoesNotUse) {
 }
 
 TEST(ArchitectureAsJson, IsShort) {
+    EXPECT_EQ(to_json({8, {3, prelu, {.unit_sphere = true}}, {8}}),
+              R"({"inputs":8,"layers":[{"units":3,"activation":"prelu","unit_sphere":true},{"units":8,"activation":"identity"}]})");
     EXPECT_EQ(to_json({784, {256, relu}, {784, sigmoid, {.tied_to = 0}}}),
               R"({"inputs":784,"layers":[{"units":256,"activation":"relu"},{"units":784,"activation":"sigmoid","tied_to":0}]})");
 }

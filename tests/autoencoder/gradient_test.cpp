@@ -125,6 +125,27 @@ std::vector<Case> cases() {
     with("dropout", hyperbolic_tangent, {.dropout = 0.4});
     with("batch_norm", hyperbolic_tangent, {.batch_norm = true});
     with("no_bias", sigmoid, {.bias = false});
+    // Weights of size 1 keep what is projected away from 0, where derivatives grow without bound.
+    auto const on_sphere = [&](std::string name, Activation activation, LayerOptions options = {}) {
+        options.unit_sphere = true;
+        options.initialiser = {.kind = Initialiser::Kind::normal, .scale = 1.0};
+        with("sphere_after_" + name, activation, options);
+    };
+    on_sphere("identity", identity);
+    on_sphere("sigmoid", sigmoid);
+    on_sphere("tanh", hyperbolic_tangent);
+    on_sphere("arctan", arctan);
+    on_sphere("relu", relu);
+    on_sphere("leaky_relu", leaky_relu);
+    on_sphere("prelu", prelu);
+    on_sphere("prelu_per_unit", {Activation::Kind::prelu, 0.25, true});
+    on_sphere("softmax", softmax);
+    on_sphere("log_softmax", log_softmax);
+    on_sphere("unit_sphere", unit_sphere);
+    on_sphere("gaussian", gaussian);
+    on_sphere("prelu_before_dropout", prelu, {.dropout = 0.4});
+    on_sphere("sigmoid_of_batch_norm", sigmoid, {.batch_norm = true});
+    list.push_back({"sphere_last", {4, {5, hyperbolic_tangent}, {3, prelu, {.unit_sphere = true}}}});
     list.push_back({"tied", {4, {3, sigmoid}, {4, sigmoid, {.tied_to = 0}}}});
     list.push_back({"tied_twice", {4, {3, sigmoid}, {4, hyperbolic_tangent, {.tied_to = 0}}, {3, sigmoid}, {4, sigmoid, {.tied_to = 0}}}});
     list.push_back({"one_unit", {1, {1, sigmoid}, {1, sigmoid}}});
@@ -143,6 +164,10 @@ std::vector<Case> cases() {
     Architecture const two{4, {5, hyperbolic_tangent, {.dropout = 0.3}}, {4, sigmoid}};
     list.push_back({"penalty_sum", two, {.penalties = {{0, 0.05, Reduction::sum}}}});
     list.push_back({"penalty_mean", two, {.penalties = {{0, 0.5, Reduction::mean}, {1, 0.25, Reduction::mean}}}});
+    Architecture const spherical{4, {5, hyperbolic_tangent}, {3, prelu, {.unit_sphere = true, .dropout = 0.3}}, {4, sigmoid}};
+    list.push_back({"penalty_on_sphere", spherical, {.penalties = {{1, 0.5, Reduction::mean}}}});
+    Architecture const variational_sphere{4, {5, hyperbolic_tangent}, {3, gaussian, {.unit_sphere = true}}, {4, sigmoid}};
+    list.push_back({"divergence_on_sphere", variational_sphere, {.loss = Loss::bce, .kl_scale = 0.7}});
     Architecture const variational{4, {5, relu}, {2, gaussian}, {5, relu}, {4, sigmoid}};
     list.push_back({"divergence_mean", variational, {.loss = Loss::bce, .kl_scale = 0.7}});
     list.push_back({"divergence_sum", variational, {.loss = Loss::bce, .kl_scale = 0.2, .kl_reduction = Reduction::sum}});

@@ -325,6 +325,13 @@ TEST_P(CliAutoencoderRun, FinishesWithTheJsonPromised) {
         EXPECT_GT(variant.at("parameters"), 0) << name;
         EXPECT_FALSE(io::read_safetensors(path("out/" + name + ".safetensors")).tensors.empty()) << name;
     }
+    if (id == "A12") {
+        // Counted for the published wide net, with the slope of its code.
+        auto const wide = std::ranges::find(result.at("variants"), "A12-wide-sphere", [](auto const& v) { return v.at("name"); });
+        ASSERT_NE(wide, result.at("variants").end());
+        EXPECT_EQ(wide->at("widths"), "784-1568-392-96-3-96-392-1568-784");
+        EXPECT_EQ(wide->at("parameters"), 3768682);
+    }
     for (std::string const file : result.at("files")) EXPECT_GT(text("out/" + file).size(), 0U) << file;
     EXPECT_EQ(json("out/" + id + ".json"), result);
 }

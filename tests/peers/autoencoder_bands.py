@@ -507,7 +507,7 @@ def add_all():
         add(f"A1-{n}", a1(n), f"784-{n}-784 sigmoid, sigmoid; MSE, Adam 1e-2, batch 1000, 70 epochs")
     add("A12-sphere-prelu", a12("A12-sphere-prelu", SPHERE_NET, "prelu_sphere", 128),
         f"A12-sphere with a PReLU between the latent's linear layer and z/|z|; batch 128, 10 epochs")
-    add("A12-wide", a12("A12-wide", WIDE_NET, "prelu_sphere", 128),
+    add("A12-wide-sphere", a12("A12-wide-sphere", WIDE_NET, "prelu_sphere", 128),
         f"{'-'.join(map(str, WIDE_NET))}, {PRELU}, the latent's then z/|z|, sigmoid out;"
         " BCE, Adam 1e-3, batch 128, 10 epochs")
 

@@ -132,6 +132,18 @@ def every_kind(seed):
     return config, Net(encoder, decoder), nn.BCELoss(), 64
 
 
+def on_sphere(seed):
+    """A projection after an activation, as code and in the midst of what a layer may have."""
+    config = {"inputs": 64, "encoder_layers": 2, "loss": "bce", "layers": [
+        {"units": 33, "activation": {"kind": "prelu", "per_unit": True}, "batch_norm": True, "unit_sphere": True, "dropout": 0.25},
+        {"units": 3, "activation": "prelu", "unit_sphere": True},
+        {"units": 33, "activation": "tanh", "unit_sphere": True},
+        {"units": 64, "activation": "sigmoid"}]}
+    encoder = [nn.Linear(64, 33), nn.BatchNorm1d(33), nn.PReLU(33), UnitSphere(), Dropout(0, seed, 0.25), nn.Linear(33, 3), nn.PReLU(), UnitSphere()]
+    decoder = [nn.Linear(3, 33), nn.Tanh(), UnitSphere(), nn.Linear(33, 64), nn.Sigmoid()]
+    return config, Net(encoder, decoder), nn.BCELoss(), 64
+
+
 # name, network, optimizer of ca3, that of PyTorch, largest gradient norm
 CASES = [
     ("a1 adam", a1, {"kind": "adam", "lr": 1e-2}, lambda p: torch.optim.Adam(p, lr=1e-2), 0.0),
@@ -143,6 +155,8 @@ CASES = [
     ("a1 adamw", a1, {"kind": "adamw", "lr": 3e-3, "weight_decay": 0.1}, lambda p: torch.optim.AdamW(p, lr=3e-3, weight_decay=0.1), 0.0),
     ("every kind adam", every_kind, {"kind": "adam", "lr": 1e-3, "weight_decay": 1e-3},
      lambda p: torch.optim.Adam(p, lr=1e-3, weight_decay=1e-3), 0.0),
+    ("on sphere adam", on_sphere, {"kind": "adam", "lr": 1e-3}, lambda p: torch.optim.Adam(p, lr=1e-3), 0.0),
+    ("on sphere sgd", on_sphere, {"kind": "sgd", "lr": 0.1, "momentum": 0.5}, lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.5), 0.0),
     ("every kind clipped sgd", every_kind, {"kind": "sgd", "lr": 0.1, "momentum": 0.5}, lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.5), 0.05),
 ]
 

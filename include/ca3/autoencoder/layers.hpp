@@ -69,15 +69,17 @@ namespace autoencoder {
 
 struct LayerOptions {
     bool bias = true;
-    bool batch_norm = false;  ///< between the linear map and the activation: momentum 0.1, eps 1e-5, gamma and beta learned
-    double dropout = 0.0;     ///< share of the outputs set to 0 in training, the others scaled by 1 / (1 - share)
-    int tied_to = -1;         ///< number of an earlier layer whose transposed weight this one uses (one parameter); -1: its own
+    bool batch_norm = false;   ///< between the linear map and the activation: momentum 0.1, eps 1e-5, gamma and beta learned
+    bool unit_sphere = false;  ///< whatever the activation: its result a becomes a / max(|a|, 1e-12), |a| the Euclidean norm over the units
+    double dropout = 0.0;      ///< share of the outputs set to 0 in training, the others scaled by 1 / (1 - share)
+    int tied_to = -1;          ///< number of an earlier layer whose transposed weight this one uses (one parameter); -1: its own
     Initialiser initialiser{};
 
     bool operator==(LayerOptions const&) const = default;
 };
 
-/// Linear map y = x W^T + b, batch normalisation if asked for, activation, dropout: in this order.
+/// Linear map y = x W^T + b, batch normalisation if asked for, activation, projection on the unit sphere if asked for, dropout: in this
+/// order. Activity penalties see the projected values; the divergence of a gaussian layer is that of its code before the projection.
 struct Layer {
     Layer(std::int64_t n, Activation a = {}, LayerOptions o = {}) : units(n), activation(a), options(o) {}
 
@@ -110,7 +112,8 @@ struct Architecture {
 ///         def __init__(self): self.encoder = nn.Sequential(...); self.decoder = nn.Sequential(...)
 ///
 /// whose Sequentials list, layer by layer, nn.Linear, nn.BatchNorm1d (if any), the activation module (none for identity; for
-/// unit_sphere and gaussian, which PyTorch has no module for, one of your own) and nn.Dropout (if any).
+/// unit_sphere and gaussian, which PyTorch has no module for, one of your own), one for LayerOptions::unit_sphere (if asked for) and
+/// nn.Dropout (if any). So {n, identity, {.unit_sphere = true}} has the names of {n, unit_sphere}.
 struct Tensor {
     enum class Role : std::uint8_t { weight, bias, slope, gamma, beta, running_mean, running_variance, batches };
     std::string name;
