@@ -24,7 +24,7 @@ struct Batch {
     std::int64_t counted = 0;  ///< rows whose class counts
 };
 
-/// Rows [first, last) of a batch, and who works on them.
+/// Rows [first, last) of a batch, and who works on them; first is even.
 struct Share {
     std::int64_t first = 0;
     std::int64_t last = 0;
@@ -54,6 +54,8 @@ public:
     void backward(Batch const&, Share const&, bool inputs) const;
 
 private:
+    /// Of the matrix, for the products; nothing for f32.
+    void round(float* matrix, std::int64_t columns, Operand const&, Share const&) const;
     void find_zeros(Share const&) const;
     void linear(int l, Share const&) const;
     void normalise(int l, Batch const&, Share const&) const;

@@ -24,6 +24,12 @@ float* Workspace::take(std::int64_t columns) {
     return take_values(panels(columns) * capacity * panel);
 }
 
+Operand Workspace::operand(float* matrix, std::int64_t columns) {
+    if (kernels_.together == 1) return {matrix, matrix};
+    float* const across = take(kernels_.places(columns));
+    return {across, gradients_ ? take_values(panels(columns) * between_down()) : nullptr};
+}
+
 float* Workspace::take_vector(std::int64_t columns) {
     return take_values(panels(columns) * panel);
 }
@@ -44,6 +50,7 @@ void Workspace::lay_out(Plan const& plan) {
     taken_ = 0;
     layers.clear();
     input = take(plan.inputs);
+    input_operand = operand(input, plan.inputs);
     target = take(plan.outputs());
     if (gradients_) input_gradient = take(plan.inputs);
     sums = take_values(capacity * 16);
@@ -51,6 +58,7 @@ void Workspace::lay_out(Plan const& plan) {
         bool const gaussian = p.activation.kind == Kind::gaussian;
         LayerSpace s;
         s.out = take(p.out);
+        if (&p != &plan.layers.back()) s.out_operand = operand(s.out, p.out);
         s.active = p.dropout > 0.0 ? take(p.out) : s.out;
         s.before = needs_argument(p.activation.kind) ? take(p.linear) : s.active;
         s.linear = p.batch_norm() ? take(p.linear) : s.before;
@@ -65,6 +73,7 @@ void Workspace::lay_out(Plan const& plan) {
         s.gradient = gradients_ || &p == &plan.layers.back() ? take(p.out) : nullptr;
         if (gradients_) {
             s.linear_gradient = gaussian ? take(p.linear) : s.gradient;
+            s.gradient_operand = operand(s.linear_gradient, p.linear);
             if (p.slope.exists()) s.slope_part = take(p.out);
             if (p.batch_norm()) {
                 s.gamma_gradient = take_vector(p.linear);
