@@ -147,7 +147,9 @@ TEST_P(CpuBf16, ListedProductsGiveTheBitsOfTheWhole) {
             to[g] = lists[g].data();
         }
         kernels_->nonzero_rows(places, turned.data(), 0, to.data(), counts.data());
-        if (share == 0.0) EXPECT_EQ((std::array<std::int64_t, groups>{}), counts) << "zeros of either sign are zeros";
+        if (share == 0.0) {
+            EXPECT_EQ((std::array<std::int64_t, groups>{}), counts) << "zeros of either sign are zeros";
+        }
         for (std::int64_t const width : {16, 32}) {
             Vector whole(static_cast<std::size_t>(rows * panel), 0.0f), listed = whole;
             kernels_->product(rows, places, left.data(), rows * panel, right.data(), width, init.data(), whole.data());
