@@ -37,22 +37,12 @@ void Pass::load(Batch const& batch, Share const& share, bool targets) const {
     into_panels(plan_.inputs, share.first, share.last, space_.between(), space_.input, [&](std::int64_t r, std::int64_t n, float* out) {
         maker.make(batch.begin, r, n, batch.number + r, batch.step, out, plan_.inputs);
     });
-    round(space_.input, plan_.inputs, space_.input_operand, share);
+    space_.round(space_.input, plan_.inputs, space_.input_operand, share.first, share.last);
     find_zeros(share);
     bool const own = batch.data->targets.given || maker.corrupts();
     if (!targets || !own || !batch.data->targets.classes.empty()) return;
     into_panels(plan_.outputs(), share.first, share.last, space_.between(), space_.target,
                 [&](std::int64_t r, std::int64_t n, float* out) { maker.targets(batch.begin, r, n, out, plan_.outputs()); });
-}
-
-void Pass::round(float* matrix, std::int64_t columns, Operand const& to, Share const& share) const {
-    if (kernels_.together == 1) return;
-    for (std::int64_t p = 0; p < panels(kernels_.places(columns)); ++p)
-        kernels_.pair_columns(share.rows(), columns - p * panel * kernels_.together, at(matrix, p * kernels_.together, share),
-                              space_.between(), at(to.across, p, share));
-    if (to.down == nullptr) return;
-    for (std::int64_t p = 0; p < panels(columns); ++p)
-        kernels_.pair_rows(share.rows(), at(matrix, p, share), to.down + p * space_.between_down() + kernels_.places(share.first) * panel);
 }
 
 void Pass::find_zeros(Share const& share) const {
@@ -104,7 +94,7 @@ void Pass::linear(int l, Share const& share) const {
     float const* const input = l == 0 ? space_.input_operand.across : space(l - 1).out_operand.across;
     float const* const weight = store_.forward_weight(l);
     std::int64_t const k = kernels_.places(p.in);
-    if (l > 0) round(space(l - 1).out, p.in, space(l - 1).out_operand, share);
+    if (l > 0) space_.round(space(l - 1).out, p.in, space(l - 1).out_operand, share.first, share.last);
     bool const at_once = !p.batch_norm() && is_elementwise(p.activation.kind);
     alignas(64) std::array<float, panel> slope{};
     for (std::int64_t o = 0; o < panels(p.linear); ++o) {
@@ -319,7 +309,7 @@ void Pass::backward(Batch const& batch, Share const& share, bool inputs) const {
         auto const& p = planned(l);
         activation_gradient(l, batch, share);
         if (p.batch_norm()) normalisation_gradient(l, batch, share);
-        round(space(l).linear_gradient, p.linear, space(l).gradient_operand, share);
+        space_.round(space(l).linear_gradient, p.linear, space(l).gradient_operand, share.first, share.last);
         if (l == 0 && !inputs) return;
         float* const below = l == 0 ? space_.input_gradient : space(l - 1).gradient;
         float const* const weight = store_.backward_weight(l);

@@ -54,8 +54,6 @@ public:
     void backward(Batch const&, Share const&, bool inputs) const;
 
 private:
-    /// Of the matrix, for the products; nothing for f32.
-    void round(float* matrix, std::int64_t columns, Operand const&, Share const&) const;
     void find_zeros(Share const&) const;
     void linear(int l, Share const&) const;
     void normalise(int l, Batch const&, Share const&) const;

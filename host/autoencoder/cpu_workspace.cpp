@@ -34,6 +34,18 @@ float* Workspace::take_vector(std::int64_t columns) {
     return take_values(panels(columns) * panel);
 }
 
+void Workspace::round(float const* matrix, std::int64_t columns, Operand const& to, std::int64_t first, std::int64_t last) const {
+    std::int64_t const together = kernels_.together;
+    if (together == 1) return;
+    for (std::int64_t p = 0; p < panels(kernels_.places(columns)); ++p)
+        kernels_.pair_columns(last - first, columns - p * panel * together, matrix + p * together * between() + first * panel, between(),
+                              to.across + p * between() + first * panel);
+    if (to.down == nullptr) return;
+    for (std::int64_t p = 0; p < panels(columns); ++p)
+        kernels_.pair_rows(last - first, matrix + p * between() + first * panel,
+                           to.down + p * between_down() + kernels_.places(first) * panel);
+}
+
 void Workspace::fit(Plan const& plan, std::int64_t rows, bool with_gradients) {
     if (rows <= capacity && (gradients_ || !with_gradients)) return;
     capacity = std::max(rows, capacity);

@@ -52,6 +52,9 @@ public:
     /// Makes room for batches of `rows` rows. @param with_gradients as training needs it
     void fit(Plan const& plan, std::int64_t rows, bool with_gradients);
 
+    /// Makes rows [first, last) of a matrix anew as the products read them; nothing to do for f32. first is even.
+    void round(float const* matrix, std::int64_t columns, Operand const& to, std::int64_t first, std::int64_t last) const;
+
     std::int64_t capacity = 0;
     float* input = nullptr;
     Operand input_operand;
