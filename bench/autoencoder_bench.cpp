@@ -1,7 +1,7 @@
 // Dense autoencoders: steps per second of training and of inference, and the share of the peak of fused products that is reached.
 //
 //   autoencoder_bench [options of Google Benchmark]
-//   autoencoder_bench --turns NET BATCH [--infer] [--no-zeros] [--threads N] [--steps N]
+//   autoencoder_bench --turns NET BATCH [--infer] [--no-zeros] [--bf16] [--threads N] [--steps N]
 //
 // Nets as in bench/peers/autoencoder_torch.py: deep, mid, thin, wide. --turns answers each line that it reads with "<median ms> <least ms>"
 // of about N steps (whole epochs), three times over, for a driver that alternates with another program (bench/peers/autoencoder_turns.py).
@@ -125,34 +125,49 @@ void measure(benchmark::State& state, std::string const& name, std::int64_t batc
     state.counters["steps_per_second"] = 1.0 / median;
     state.counters["epochs_of_60000_per_second"] = 1.0 / (median * std::ceil(60000.0 / static_cast<double>(batch)));
     state.counters["GFLOP_per_second"] = work.flops() / median * 1e-9;
-    if (threads > 0) state.counters["fma_peak_share"] = work.flops() / median / bench::fma_flops_per_second(threads);
+    bool const pairs = precision == Precision::bf16;
+    if (threads > 0)
+        state.counters[pairs ? "bf16_peak_share" : "fma_peak_share"] =
+            work.flops() / median / (pairs ? bench::bf16_flops_per_second(threads) : bench::fma_flops_per_second(threads));
     state.SetLabel(context.describe());
 }
 
 void add(std::string const& name, std::int64_t batch, bool training, int threads, Precision precision = Precision::f32) {
     std::string const title = "autoencoder/" + name + (training ? "/train" : "/infer") + "/batch:" + std::to_string(batch) +
-                              (threads > 0 ? "/threads:" + std::to_string(threads) : "/cuda/" + std::string(to_string(precision)));
+                              (threads > 0 ? "/threads:" + std::to_string(threads) : "/cuda") +
+                              (threads > 0 && precision == Precision::f32 ? "" : "/" + std::string(to_string(precision)));
     benchmark::RegisterBenchmark(title.c_str(), [=](benchmark::State& state) { measure(state, name, batch, training, threads, precision); })
         ->UseManualTime()
         ->Unit(benchmark::kMicrosecond)
         ->Iterations(9);
 }
 
+bool has_bf16(Context const& context) {
+    try {
+        (void)Model(context, {1, {1, identity}}, {.precision = Precision::bf16});
+        return true;
+    } catch (InvalidArgument const&) {
+        return false;
+    }
+}
+
 int answer_lines(int argc, char** argv) {
     if (argc < 4) {
-        std::cerr << "autoencoder_bench --turns NET BATCH [--infer] [--no-zeros] [--threads N] [--steps N]" << std::endl;
+        std::cerr << "autoencoder_bench --turns NET BATCH [--infer] [--no-zeros] [--bf16] [--threads N] [--steps N]" << std::endl;
         return 2;
     }
     bool infer = false;
+    Precision precision = Precision::f32;
     int threads = 0;
     std::int64_t steps = 48;
     for (int i = 4; i < argc; ++i) {
         if (std::strcmp(argv[i], "--infer") == 0) infer = true;
         if (std::strcmp(argv[i], "--no-zeros") == 0) no_zeros = true;
+        if (std::strcmp(argv[i], "--bf16") == 0) precision = Precision::bf16;
         if (std::strcmp(argv[i], "--threads") == 0 && i + 1 < argc) threads = std::atoi(argv[++i]);
         if (std::strcmp(argv[i], "--steps") == 0 && i + 1 < argc) steps = std::atoll(argv[++i]);
     }
-    Work work(argv[2], std::atoll(argv[3]), !infer, Context::cpu({.threads = threads}));
+    Work work(argv[2], std::atoll(argv[3]), !infer, Context::cpu({.threads = threads}), precision);
     if (!work.agrees()) {
         std::cerr << "autoencoder_bench: the loss differs from the reference's" << std::endl;
         return 1;
@@ -173,11 +188,11 @@ int main(int argc, char** argv) {
     try {
         if (argc > 1 && std::strcmp(argv[1], "--turns") == 0) return answer_lines(argc, argv);
         int const threads = Context::cpu().threads();
-        bool const gpu = !cuda_devices().devices.empty();
+        bool const gpu = !cuda_devices().devices.empty(), bf16 = has_bf16(Context::cpu());
         for (int const t : {1, threads, 0}) {
             if (t == 0 && !gpu) continue;
             for (Precision const precision : {Precision::f32, Precision::tf32x3, Precision::tf32, Precision::bf16}) {
-                if (t > 0 && precision != Precision::f32) continue;
+                if (t > 0 && precision != Precision::f32 && !(bf16 && precision == Precision::bf16)) continue;
                 add("deep", 256, true, t, precision);
                 add("deep", 64, true, t, precision);
                 add("mid", 1000, true, t, precision);

@@ -17,6 +17,9 @@ namespace ca3::bench {
 /// Operations (two for each fused product) per second on f32 vectors of 512 bits, or of 256 where the CPU has no AVX-512; 0 without FMA.
 [[nodiscard]] double fma_flops_per_second(int threads);
 
+/// The same with products of bf16 (VDPBF16PS of 512 bits, two fused products in each float); 0 where the CPU has none.
+[[nodiscard]] double bf16_flops_per_second(int threads);
+
 /// Bytes per second written past the caches, to a buffer of so many bytes.
 [[nodiscard]] double write_bytes_per_second(int threads, std::size_t bytes);
 

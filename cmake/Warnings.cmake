@@ -25,7 +25,7 @@ if(CA3_SANITIZE)
   add_compile_definitions(CA3_SANITIZED=1)
   # UBSan triples the compile time of vectors held in arrays; the portable forms of the same templates stay under it.
   if(CA3_SANITIZE MATCHES "undefined")
-    set_source_files_properties(host/autoencoder/cpu_avx2.cpp host/autoencoder/cpu_avx512.cpp
+    set_source_files_properties(host/autoencoder/cpu_avx2.cpp host/autoencoder/cpu_avx512.cpp host/autoencoder/cpu_bf16.cpp
       DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES COMPILE_OPTIONS -fno-sanitize=undefined)
   endif()
 endif()

@@ -16,12 +16,13 @@ namespace {
 
 class Network final : public Engine {
 public:
-    Network(Context context, Plan plan)
+    Network(Context context, Plan plan, Kernels const& kernels)
         : context_(std::move(context)),
           plan_(std::move(plan)),
-          kernels_(kernels_for(context_.instruction_set())),
+          kernels_(kernels),
           fill_(random::fill_for(context_.instruction_set())),
           store_(plan_, kernels_),
+          space_(kernels_),
           update_(plan_, kernels_, store_, space_) {
         for (auto const& p : plan_.layers) work_ += static_cast<double>(p.in) * static_cast<double>(p.linear);
     }
@@ -76,7 +77,7 @@ public:
         BatchMaker const maker(job.data, plan_.inputs, context_.instruction_set());
         int const threads = threads_for(job.rows);
         gradient_.assign(store_.parameters.size(), 0.0f);
-        if (job.inputs != nullptr) store_.transpose(0);
+        if (job.inputs != nullptr) store_.copy_weight(0);
         Batch batch =
             batch_of(maker, job.data, job.objective, {job.rows, job.rows}, 0, job.training, static_cast<std::uint32_t>(job.random_step));
         batch.begin = job.begin;
@@ -167,9 +168,11 @@ private:
         });
     }
 
+    /// Pairs of rows stay together.
     static Share rows_of(Share share, std::int64_t rows) {
-        share.first = rows * share.thread / share.threads;
-        share.last = rows * (share.thread + 1) / share.threads;
+        auto const before = [&](int thread) { return rows * thread / share.threads / 2 * 2; };
+        share.first = before(share.thread);
+        share.last = share.thread + 1 == share.threads ? rows : before(share.thread + 1);
         return share;
     }
 
@@ -267,9 +270,14 @@ private:
 }  // namespace
 
 std::unique_ptr<Engine> make_engine(Context const& context, Plan const& plan, Precision precision) {
-    require(precision == Precision::f32, "autoencoder::Model",
-            [&] { return "precision " + std::string(to_string(precision)) + " is not available on the cpu backend; f32 is"; });
-    return std::make_unique<Network>(context, plan);
+    auto const set = context.instruction_set();
+    Kernels const* const kernels = kernels_for(set, precision);
+    require(kernels != nullptr, "autoencoder::Model", [&] {
+        std::string text = "precision " + std::string(to_string(precision)) + " is not available on the cpu backend";
+        if (precision == Precision::bf16) text += ", instruction set " + std::string(to_string(set)) + ", without AVX-512 BF16";
+        return text + (kernels_for(set, Precision::bf16) != nullptr ? "; f32 and bf16 are" : "; f32 is");
+    });
+    return std::make_unique<Network>(context, plan, *kernels);
 }
 
 }  // namespace ca3::autoencoder::cpu

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 /// The inner loops of the CPU backend, one set for each instruction set. All sets give the same bits: every sum has one order, every
-/// product that is added is fused.
+/// product that is added is fused. Another set has products of bf16.
 ///
 /// Matrices lie in panels of 32 columns: element (r, c) of a matrix whose panels are `s` apart is x[(c / 32) s + 32 r + c % 32]. Rows of a
 /// panel follow each other, so that a product reads all its operands as streams; columns past the last are zero. `width` is how many
@@ -60,6 +60,19 @@ struct Lists {
 
 struct Kernels {
     std::int64_t tile_rows;  ///< of the plain product that fit into registers
+
+    /// 1: products multiply f32. 2: bf16, of which two stand in the place of a float, the first in its lower half; a sum takes the two
+    /// products of a pair at once, that of the second first, each fused. What the products call columns of a and rows of b (of both where
+    /// transposed) are then pairs, made by the three functions below (null for f32); numbers below 2^-126 count as 0, in sums too.
+    std::int64_t together = 1;
+    /// How many places n numbers take.
+    [[nodiscard]] constexpr std::int64_t places(std::int64_t n) const { return (n + together - 1) / together; }
+    /// Columns 2 j and 2 j + 1 of a panel and the next, `from_panel` behind it, in column j of a panel; zeros past `columns`.
+    void (*pair_columns)(std::int64_t rows, std::int64_t columns, float const* from, std::int64_t from_panel, float* to) = nullptr;
+    /// Rows 2 j and 2 j + 1 of a panel in row j; zeros for the row past the last.
+    void (*pair_rows)(std::int64_t rows, float const* from, float* to) = nullptr;
+    /// The transpose of a panel's first 32 rows, and of that the rows in pairs: columns 0 ... rows-1 of places(columns) rows.
+    void (*pair_transposed)(std::int64_t rows, std::int64_t columns, float const* from, float* to) = nullptr;
 
     /// c = init + a b for `rows` rows of a and one panel of b and c. a: K columns in panels `a_panel` apart; b: K rows; init: 32 values, or
     /// null for 0. Sums run over k upwards.
@@ -116,7 +129,9 @@ extern Kernels const avx2_kernels;
 extern Kernels const avx512_kernels;
 #endif
 
-/// Those for an instruction set.
+/// Those for an instruction set, whose products are f32.
 [[nodiscard]] Kernels const& kernels_for(InstructionSet) noexcept;
+/// Null where the products cannot have this precision.
+[[nodiscard]] Kernels const* kernels_for(InstructionSet, Precision) noexcept;
 
 }  // namespace ca3::autoencoder::cpu

@@ -37,6 +37,7 @@ void Pass::load(Batch const& batch, Share const& share, bool targets) const {
     into_panels(plan_.inputs, share.first, share.last, space_.between(), space_.input, [&](std::int64_t r, std::int64_t n, float* out) {
         maker.make(batch.begin, r, n, batch.number + r, batch.step, out, plan_.inputs);
     });
+    space_.round(space_.input, plan_.inputs, space_.input_operand, share.first, share.last);
     find_zeros(share);
     bool const own = batch.data->targets.given || maker.corrupts();
     if (!targets || !own || !batch.data->targets.classes.empty()) return;
@@ -55,9 +56,10 @@ void Pass::find_zeros(Share const& share) const {
     for (std::int64_t t = 0; t < count; ++t) {
         std::int64_t const first = zeros.tiles[static_cast<std::size_t>(t)];
         zeros.column_counts[static_cast<std::size_t>(t)] =
-            kernels_.nonzero_columns(zeros.tiles[static_cast<std::size_t>(t) + 1] - first, plan_.inputs, space_.input + first * panel,
-                                     between, zeros.columns.data() + t * plan_.inputs);
+            kernels_.nonzero_columns(zeros.tiles[static_cast<std::size_t>(t) + 1] - first, kernels_.places(plan_.inputs),
+                                     space_.input_operand.across + first * panel, between, zeros.columns.data() + t * plan_.inputs);
     }
+    if (space_.input_operand.down == nullptr) return;
     constexpr std::int64_t groups = panel / zero_group;
     zeros.rows_of_group = space_.capacity;
     zeros.rows.resize(static_cast<std::size_t>(panels(plan_.inputs) * groups * zeros.rows_of_group));
@@ -66,7 +68,9 @@ void Pass::find_zeros(Share const& share) const {
         std::array<std::uint32_t*, groups> list{};
         for (std::int64_t g = 0; g < groups; ++g)
             list[static_cast<std::size_t>(g)] = zeros.rows.data() + (p * groups + g) * zeros.rows_of_group;
-        kernels_.nonzero_rows(share.rows(), at(space_.input, p, share), share.first, list.data(), zeros.row_counts.data() + p * groups);
+        std::int64_t const row = kernels_.places(share.first);
+        kernels_.nonzero_rows(kernels_.places(share.rows()), space_.input_operand.down + p * space_.between_down() + row * panel, row,
+                              list.data(), zeros.row_counts.data() + p * groups);
     }
 }
 
@@ -85,8 +89,10 @@ void Pass::forward(Batch const& batch, Share const& share, int first, int last) 
 void Pass::linear(int l, Share const& share) const {
     auto const& p = planned(l);
     auto const& s = space(l);
-    float* const input = l == 0 ? space_.input : space(l - 1).out;
+    float const* const input = l == 0 ? space_.input_operand.across : space(l - 1).out_operand.across;
     float const* const weight = store_.forward_weight(l);
+    std::int64_t const k = kernels_.places(p.in);
+    if (l > 0) space_.round(space(l - 1).out, p.in, space(l - 1).out_operand, share.first, share.last);
     bool const at_once = !p.batch_norm() && is_elementwise(p.activation.kind);
     alignas(64) std::array<float, panel> slope{};
     for (std::int64_t o = 0; o < panels(p.linear); ++o) {
@@ -98,11 +104,11 @@ void Pass::linear(int l, Share const& share) const {
             for (std::size_t t = 0; t < zeros.column_counts.size(); ++t) {
                 std::int64_t const first = zeros.tiles[t], rows = zeros.tiles[t + 1] - first;
                 kernels_.listed_product(rows, zeros.column_counts[t], zeros.columns.data() + static_cast<std::int64_t>(t) * p.in,
-                                        input + first * panel, space_.between(), weight + o * p.in * panel, width, bias,
+                                        input + first * panel, space_.between(), weight + o * k * panel, width, bias,
                                         s.linear + o * space_.between() + first * panel);
             }
         } else {
-            kernels_.product(share.rows(), p.in, input + share.first * panel, space_.between(), weight + o * p.in * panel, width, bias, z);
+            kernels_.product(share.rows(), k, input + share.first * panel, space_.between(), weight + o * k * panel, width, bias, z);
         }
         if (!at_once) continue;
         store_.slopes(l, o, slope.data());
@@ -301,12 +307,14 @@ void Pass::backward(Batch const& batch, Share const& share, bool inputs) const {
         auto const& p = planned(l);
         activation_gradient(l, batch, share);
         if (p.batch_norm()) normalisation_gradient(l, batch, share);
+        space_.round(space(l).linear_gradient, p.linear, space(l).gradient_operand, share.first, share.last);
         if (l == 0 && !inputs) return;
         float* const below = l == 0 ? space_.input_gradient : space(l - 1).gradient;
         float const* const weight = store_.backward_weight(l);
+        std::int64_t const k = kernels_.places(p.linear);
         for (std::int64_t i = 0; i < panels(p.in); ++i)
-            kernels_.product(share.rows(), p.linear, space(l).linear_gradient + share.first * panel, space_.between(),
-                             weight + i * p.linear * panel, width_of(p.in, i), nullptr, at(below, i, share));
+            kernels_.product(share.rows(), k, space(l).gradient_operand.across + share.first * panel, space_.between(),
+                             weight + i * k * panel, width_of(p.in, i), nullptr, at(below, i, share));
     }
 }
 

@@ -24,7 +24,7 @@ struct Batch {
     std::int64_t counted = 0;  ///< rows whose class counts
 };
 
-/// Rows [first, last) of a batch, and who works on them.
+/// Rows [first, last) of a batch, and who works on them; first is even.
 struct Share {
     std::int64_t first = 0;
     std::int64_t last = 0;

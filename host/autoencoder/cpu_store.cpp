@@ -13,7 +13,7 @@ std::int64_t padded(std::int64_t n) {
 }  // namespace
 
 Store::Store(Plan const& plan, Kernels const& kernels) : plan_(plan), kernels_(kernels) {
-    std::int64_t transposed_size = 0;
+    std::int64_t transposed_size = 0, rounded_size = 0;
     auto const take = [](std::int64_t& end, Place const& place, std::int64_t size) {
         if (!place.exists()) return Spot{};
         Spot const spot{end, size};
@@ -24,7 +24,8 @@ Store::Store(Plan const& plan, Kernels const& kernels) : plan_(plan), kernels_(k
         StoredLayer layer;
         if (p.tied_to < 0) {
             layer.weight = take(size_, p.weight, panels(p.linear) * p.in * panel);
-            layer.transposed = take(transposed_size, p.weight, panels(p.in) * p.linear * panel);
+            layer.transposed = take(transposed_size, p.weight, panels(p.in) * kernels.places(p.linear) * panel);
+            if (kernels.together > 1) layer.rounded = take(rounded_size, p.weight, panels(p.linear) * kernels.places(p.in) * panel);
         }
         layer.bias = take(size_, p.bias, padded(p.linear));
         layer.gamma = take(size_, p.gamma, padded(p.linear));
@@ -38,6 +39,7 @@ Store::Store(Plan const& plan, Kernels const& kernels) : plan_(plan), kernels_(k
     parameters.assign(static_cast<std::size_t>(size_), 0.0f);
     buffers.assign(static_cast<std::size_t>(buffer_size_), 0.0f);
     transposed.assign(static_cast<std::size_t>(transposed_size), 0.0f);
+    rounded.assign(static_cast<std::size_t>(rounded_size), 0.0f);
 }
 
 /// visit(number in the State, number in the Store)
@@ -98,7 +100,7 @@ void Store::put(State const& state) {
     pack(state.second, second);
     for_buffers([&](std::size_t a, std::size_t b) { buffers[b] = static_cast<float>(state.buffers[a]); });
     steps = state.steps;
-    for (int l = 0; l < static_cast<int>(layers_.size()); ++l) transpose(l);
+    for (int l = 0; l < static_cast<int>(layers_.size()); ++l) copy_weight(l);
 }
 
 void Store::get(State& state) const {
@@ -124,7 +126,7 @@ void Store::take_back() {
     second = kept_.second;
     buffers = kept_.buffers;
     steps = kept_.steps;
-    for (int l = 0; l < static_cast<int>(layers_.size()); ++l) transpose(l);
+    for (int l = 0; l < static_cast<int>(layers_.size()); ++l) copy_weight(l);
 }
 
 void Store::want_moments(UpdateRule const& rule) {
@@ -132,25 +134,41 @@ void Store::want_moments(UpdateRule const& rule) {
     if (rule.has_second()) second.resize(parameters.size());
 }
 
-void Store::transpose(int l) {
+void Store::copy_weight(int l) {
+    PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(l)];
+    if (!layer(l).weight.exists()) return;
+    for (std::int64_t o = 0; o < panels(p.linear); ++o)
+        for (std::int64_t i = 0; i < panels(p.in); ++i) copy_tile(l, o, i, true);
+}
+
+void Store::copy_tile(int l, std::int64_t o, std::int64_t i, bool backward) {
     PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(l)];
     StoredLayer const& s = layer(l);
-    if (!s.weight.exists()) return;
-    for (std::int64_t o = 0; o < panels(p.linear); ++o)
-        for (std::int64_t i = 0; i < panels(p.in); ++i)
-            kernels_.transpose(std::min(panel, p.in - i * panel), std::min(panel, p.linear - o * panel),
-                               parameters.data() + s.weight.offset + (o * p.in + i * panel) * panel,
-                               transposed.data() + s.transposed.offset + (i * p.linear + o * panel) * panel);
+    std::int64_t const rows = std::min(panel, p.in - i * panel), columns = std::min(panel, p.linear - o * panel);
+    float const* const from = parameters.data() + s.weight.offset + (o * p.in + i * panel) * panel;
+    float* const turned = transposed.data() + s.transposed.offset + (i * kernels_.places(p.linear) + o * kernels_.places(panel)) * panel;
+    if (kernels_.together == 1) {
+        if (backward) kernels_.transpose(rows, columns, from, turned);
+        return;
+    }
+    if (backward) kernels_.pair_transposed(rows, columns, from, turned);
+    kernels_.pair_rows(rows, from, rounded.data() + s.rounded.offset + (o * kernels_.places(p.in) + i * kernels_.places(panel)) * panel);
+}
+
+/// W^T of a layer that has one.
+float const* Store::weight(int l) const {
+    StoredLayer const& s = layer(l);
+    return s.rounded.exists() ? rounded.data() + s.rounded.offset : parameters.data() + s.weight.offset;
 }
 
 float const* Store::forward_weight(int l) const {
     int const tied = plan_.layers[static_cast<std::size_t>(l)].tied_to;
-    return tied < 0 ? parameters.data() + layer(l).weight.offset : transposed.data() + layer(tied).transposed.offset;
+    return tied < 0 ? weight(l) : transposed.data() + layer(tied).transposed.offset;
 }
 
 float const* Store::backward_weight(int l) const {
     int const tied = plan_.layers[static_cast<std::size_t>(l)].tied_to;
-    return tied < 0 ? transposed.data() + layer(l).transposed.offset : parameters.data() + layer(tied).weight.offset;
+    return tied < 0 ? transposed.data() + layer(l).transposed.offset : weight(tied);
 }
 
 void Store::slopes(int l, std::int64_t p, float* out) const {

@@ -24,10 +24,12 @@ struct StoredLayer {
     Spot mean;          ///< in `buffers`
     Spot variance;      ///< in `buffers`
     Spot batches;       ///< in `buffers`
-    Spot transposed{};  ///< W in panels: `linear` rows, `in` columns; in `transposed`
+    Spot transposed{};  ///< W in panels: `linear` rows (or pairs of them), `in` columns; in `transposed`
+    Spot rounded{};     ///< `weight` with its rows in pairs; in `rounded`. Where products are f32 there is none
 };
 
-/// The numbers of a model in panels. Weights lie there twice: as the forward product reads them and as the backward one does.
+/// The numbers of a model in panels. Weights lie there twice: as the forward product reads them and as the backward one does; and where
+/// these read bf16 a third time, as they are trained.
 class Store {
 public:
     Store(Plan const& plan, Kernels const& kernels);
@@ -38,18 +40,22 @@ public:
     void take_back();
     /// Zeros where the rule has moments that are not there yet.
     void want_moments(UpdateRule const&);
-    /// Makes the transposed weight of a layer anew.
-    void transpose(int l);
+    /// Makes the copies of a layer's weight anew.
+    void copy_weight(int l);
+    /// The same for panel i of the inputs and panel o of the units. @param backward also the copy that the backward product reads
+    void copy_tile(int l, std::int64_t o, std::int64_t i, bool backward);
 
     AlignedVector<float> parameters;
     AlignedVector<float> first;   ///< moments, or empty
     AlignedVector<float> second;  ///< moments, or empty
     AlignedVector<float> buffers;
     AlignedVector<float> transposed;
+    AlignedVector<float> rounded;
     std::int64_t steps = 0;
 
     [[nodiscard]] StoredLayer const& layer(int l) const { return layers_[static_cast<std::size_t>(l)]; }
-    /// What the forward product of layer l multiplies with: in rows, linear columns; and the backward one: linear rows, in columns.
+    /// What the forward product of layer l multiplies with: places(in) rows, linear columns; and the backward one: places(linear) rows, in
+    /// columns.
     [[nodiscard]] float const* forward_weight(int l) const;
     [[nodiscard]] float const* backward_weight(int l) const;
     /// 32 slopes for panel p of layer l.
@@ -58,6 +64,7 @@ public:
     void unpack(AlignedVector<float> const& from, std::vector<double>& to) const;
 
 private:
+    [[nodiscard]] float const* weight(int l) const;
     void pack(std::vector<double> const& from, AlignedVector<float>& to) const;
     template <class Visit>
     void for_parameters(Visit&& visit) const;

@@ -70,17 +70,19 @@ void Update::take(auto&& use) {
 /// Rows i, columns o of dW^T = x^T dz, and for layers that use W transposed dz^T x of theirs.
 void Update::weight_gradient(int l, std::int64_t o, std::int64_t i, std::int64_t rows, float* out, Wanted const& wanted) const {
     PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(l)];
-    std::int64_t const between = space_.between(), count = std::min(panel, p.in - i * panel), width = width_of(p.linear, o);
-    auto const input = [&](int of) { return of == 0 ? space_.input : space_.layers[static_cast<std::size_t>(of) - 1].out; };
+    std::int64_t const between = space_.between_down(), count = std::min(panel, p.in - i * panel), width = width_of(p.linear, o);
+    auto const input = [&](int of) {
+        return of == 0 ? space_.input_operand.down : space_.layers[static_cast<std::size_t>(of) - 1].out_operand.down;
+    };
+    auto const gradient = [&](int of) { return space_.layers[static_cast<std::size_t>(of)].gradient_operand.down; };
     if (l == 0)
         first_layer_gradient(o, i, out, wanted);
     else
-        kernels_.transposed_product(count, rows, input(l) + i * between,
-                                    space_.layers[static_cast<std::size_t>(l)].linear_gradient + o * between, width, out, wanted);
+        kernels_.transposed_product(count, kernels_.places(rows), input(l) + i * between, gradient(l) + o * between, width, out, wanted);
     for (int const other : tied_[static_cast<std::size_t>(l)]) {
         alignas(64) std::array<float, block> part{};
-        kernels_.transposed_product(count, rows, space_.layers[static_cast<std::size_t>(other)].linear_gradient + i * between,
-                                    input(other) + o * between, width, part.data(), {});
+        kernels_.transposed_product(count, kernels_.places(rows), gradient(other) + i * between, input(other) + o * between, width,
+                                    part.data(), {});
         for (std::int64_t r = 0; r < count; ++r)
             for (std::int64_t c = 0; c < width; ++c) out[r * panel + c] += part[static_cast<std::size_t>(r * panel + c)];
     }
@@ -89,7 +91,7 @@ void Update::weight_gradient(int l, std::int64_t o, std::int64_t i, std::int64_t
 /// The same without the rows in which a group of inputs is zero.
 void Update::first_layer_gradient(std::int64_t o, std::int64_t i, float* out, Wanted const& wanted) const {
     PlannedLayer const& p = plan_.layers.front();
-    std::int64_t const between = space_.between(), columns = std::min(panel, p.in - i * panel);
+    std::int64_t const between = space_.between_down(), columns = std::min(panel, p.in - i * panel);
     constexpr std::int64_t groups = panel / zero_group;
     std::size_t const parts = space_.nonzeros.size();
     std::vector<std::uint32_t const*> list(parts);
@@ -101,10 +103,10 @@ void Update::first_layer_gradient(std::int64_t o, std::int64_t i, float* out, Wa
             count[t] = zeros.row_counts[static_cast<std::size_t>(i * groups + g)];
         }
         auto const* const next = wanted.block[static_cast<std::size_t>(g)];
-        kernels_.listed_transposed_product(std::min(zero_group, columns - g * zero_group),
-                                           {static_cast<std::int64_t>(parts), list.data(), count.data()},
-                                           space_.input + i * between + g * zero_group, space_.layers.front().linear_gradient + o * between,
-                                           width_of(p.linear, o), out + g * zero_group * panel, next, next != nullptr ? wanted.lines : 0);
+        kernels_.listed_transposed_product(
+            std::min(zero_group, columns - g * zero_group), {static_cast<std::int64_t>(parts), list.data(), count.data()},
+            space_.input_operand.down + i * between + g * zero_group, space_.layers.front().gradient_operand.down + o * between,
+            width_of(p.linear, o), out + g * zero_group * panel, next, next != nullptr ? wanted.lines : 0);
     }
 }
 
@@ -146,13 +148,8 @@ float Update::update(UpdateNumbers const& numbers, std::int64_t offset, std::int
                            store_.second.empty() ? nullptr : store_.second.data() + offset);
 }
 
-void Update::transpose(int l, std::int64_t o, std::int64_t i) const {
-    if (l == 0 && tied_.front().empty()) return;
-    PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(l)];
-    StoredLayer const& stored = store_.layer(l);
-    kernels_.transpose(std::min(panel, p.in - i * panel), std::min(panel, p.linear - o * panel),
-                       store_.parameters.data() + stored.weight.offset + (o * p.in + i * panel) * panel,
-                       store_.transposed.data() + stored.transposed.offset + (i * p.linear + o * panel) * panel);
+void Update::copy(int l, std::int64_t o, std::int64_t i) const {
+    store_.copy_tile(l, o, i, l > 0 || !tied_.front().empty());
 }
 
 /// What the update of a tile touches.
@@ -179,7 +176,7 @@ bool Update::apply(std::int64_t rows, UpdateNumbers const& numbers) {
         std::int64_t const offset = store_.layer(tile.layer).weight.offset + (tile.o * p.in + tile.i * panel) * panel;
         weight_gradient(tile.layer, tile.o, tile.i, rows, g, wanted(tile.layer, tile.o, tile.i));
         bad += update(numbers, offset, std::min(panel, p.in - tile.i * panel) * panel, g);
-        transpose(tile.layer, tile.o, tile.i);
+        copy(tile.layer, tile.o, tile.i);
     });
     return bad == 0.0f;
 }
@@ -229,7 +226,7 @@ bool Update::apply_given(int thread, int threads, float const* gradient, UpdateN
         }
         std::int64_t const offset = stored.weight.offset + (tile.o * p.in + tile.i * panel) * panel;
         bad += update(numbers, offset, std::min(panel, p.in - tile.i * panel) * panel, gradient + offset);
-        transpose(tile.layer, tile.o, tile.i);
+        copy(tile.layer, tile.o, tile.i);
     }
     return bad == 0.0f;
 }

@@ -9,7 +9,7 @@
 namespace ca3::autoencoder::cpu {
 
 /// Gradients of the parameters from those of the linear maps, and updates, by tiles of the weights. A tile's gradient is used while it is
-/// in the nearest cache: the parameter, its moments and its transposed copy are written at once. Threads take the next tiles that nobody
+/// in the nearest cache: the parameter, its moments and its copies are written at once. Threads take the next tiles that nobody
 /// has taken; a tile's numbers do not depend on who computes it.
 class Update {
 public:
@@ -43,8 +43,8 @@ private:
     void first_layer_gradient(std::int64_t o, std::int64_t i, float* out, Wanted const& wanted) const;
     [[nodiscard]] Wanted wanted(int l, std::int64_t o, std::int64_t i) const;
     void vector_gradients(int l, std::int64_t o, std::int64_t rows, auto&& give) const;
-    /// Not that of the first layer, which training does not read: gradients of the input ask for it (Store::transpose).
-    void transpose(int l, std::int64_t o, std::int64_t i) const;
+    /// Not what the backward product of the first layer would read: gradients of the input ask for it (Store::copy_weight).
+    void copy(int l, std::int64_t o, std::int64_t i) const;
     float update(UpdateNumbers const& numbers, std::int64_t offset, std::int64_t n, float const* gradient) const;
 
     Plan const& plan_;

@@ -24,8 +24,26 @@ float* Workspace::take(std::int64_t columns) {
     return take_values(panels(columns) * capacity * panel);
 }
 
+Operand Workspace::operand(float* matrix, std::int64_t columns) {
+    if (kernels_.together == 1) return {matrix, matrix};
+    float* const across = take(kernels_.places(columns));
+    return {across, gradients_ ? take_values(panels(columns) * between_down()) : nullptr};
+}
+
 float* Workspace::take_vector(std::int64_t columns) {
     return take_values(panels(columns) * panel);
+}
+
+void Workspace::round(float const* matrix, std::int64_t columns, Operand const& to, std::int64_t first, std::int64_t last) const {
+    std::int64_t const together = kernels_.together;
+    if (together == 1) return;
+    for (std::int64_t p = 0; p < panels(kernels_.places(columns)); ++p)
+        kernels_.pair_columns(last - first, columns - p * panel * together, matrix + p * together * between() + first * panel, between(),
+                              to.across + p * between() + first * panel);
+    if (to.down == nullptr) return;
+    for (std::int64_t p = 0; p < panels(columns); ++p)
+        kernels_.pair_rows(last - first, matrix + p * between() + first * panel,
+                           to.down + p * between_down() + kernels_.places(first) * panel);
 }
 
 void Workspace::fit(Plan const& plan, std::int64_t rows, bool with_gradients) {
@@ -44,6 +62,7 @@ void Workspace::lay_out(Plan const& plan) {
     taken_ = 0;
     layers.clear();
     input = take(plan.inputs);
+    input_operand = operand(input, plan.inputs);
     target = take(plan.outputs());
     if (gradients_) input_gradient = take(plan.inputs);
     sums = take_values(capacity * 16);
@@ -51,6 +70,7 @@ void Workspace::lay_out(Plan const& plan) {
         bool const gaussian = p.activation.kind == Kind::gaussian;
         LayerSpace s;
         s.out = take(p.out);
+        if (&p != &plan.layers.back()) s.out_operand = operand(s.out, p.out);
         s.active = p.dropout > 0.0 ? take(p.out) : s.out;
         s.activated = p.unit_sphere ? take(p.out) : s.active;
         s.before = needs_argument(p.activation.kind) ? take(p.linear) : s.activated;
@@ -66,6 +86,7 @@ void Workspace::lay_out(Plan const& plan) {
         s.gradient = gradients_ || &p == &plan.layers.back() ? take(p.out) : nullptr;
         if (gradients_) {
             s.linear_gradient = gaussian ? take(p.linear) : s.gradient;
+            s.gradient_operand = operand(s.linear_gradient, p.linear);
             if (p.slope.exists()) s.slope_part = take(p.out);
             if (p.batch_norm()) {
                 s.gamma_gradient = take_vector(p.linear);

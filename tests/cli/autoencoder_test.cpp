@@ -1,6 +1,8 @@
 #include "program.hpp"
 
+#include <ca3/autoencoder.hpp>
 #include <ca3/digits.hpp>
+#include <ca3/error.hpp>
 #include <ca3/io/safetensors.hpp>
 
 #include <algorithm>
@@ -108,6 +110,23 @@ TEST_F(CliAutoencoder, TrainingWritesModelAndHistory) {
     EXPECT_EQ(tensors.at("encoder.0.weight").shape, (std::vector<std::int64_t>{4, 6}));
     EXPECT_EQ(files(), (std::vector<std::string>{"H.json", "M.safetensors", "T.npy", "X.npy", "net.json"}));
     EXPECT_TRUE(train().at("epochs")[0].at("test_loss").is_null());  // without test samples
+}
+
+TEST_F(CliAutoencoder, TrainsInBf16WhereTheProcessorHasIt) {
+    std::string description = config;
+    write_text("net.json", description.replace(description.rfind('}'), 1, R"(, "precision": "bf16"})"));
+    try {
+        (void)autoencoder::Model(Context::cpu(), {1, {1, identity}}, {.precision = Precision::bf16});
+    } catch (InvalidArgument const&) {
+        refuse({"net.json", "--data", "X.npy"}, "precision bf16 is not available on the cpu backend");
+        GTEST_SKIP() << "this processor has no AVX-512 BF16";
+    }
+    auto const exact = train({"--precision", "f32"}), history = train({"--backend", "cpu"});
+    EXPECT_EQ(exact.at("precision"), "f32");
+    EXPECT_EQ(history.at("precision"), "bf16");
+    EXPECT_EQ(history.at("backend"), "cpu");
+    EXPECT_LT(history.at("epochs")[4].at("train_loss"), history.at("epochs")[0].at("train_loss"));
+    EXPECT_NE(history.at("epochs")[4].at("train_loss"), exact.at("epochs")[4].at("train_loss"));
 }
 
 TEST_F(CliAutoencoder, TheSameSeedGivesTheSameBytesForAnyNumberOfThreads) {
