@@ -1,5 +1,5 @@
 #include "autoencoder/batch.hpp"
-#include "autoencoder/engine.hpp"
+#include "autoencoder/reference_values.hpp"
 #include "core/elementary.hpp"
 #include "core/philox.hpp"
 
@@ -147,13 +147,6 @@ private:
         return pass;
     }
 
-    /// row(r) . row(u) of two matrices whose rows follow each other
-    static T dot(T const* a, T const* b, std::int64_t n) {
-        T sum = 0;
-        for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
-        return sum;
-    }
-
     /// W of layer l: unit u, input i.
     [[nodiscard]] T weight(int l, std::int64_t u, std::int64_t i) const {
         auto const& p = layer(l);
@@ -210,7 +203,7 @@ private:
     }
 
     [[nodiscard]] T slope(PlannedLayer const& p, std::int64_t u) const {
-        if (p.activation.kind == Kind::leaky_relu) return static_cast<T>(p.activation.slope);
+        if (!p.slope.exists()) return static_cast<T>(p.activation.slope);
         return parameters_[static_cast<std::size_t>(p.slope.offset + (p.slope.size == 1 ? 0 : u))];
     }
 
@@ -224,13 +217,9 @@ private:
             switch (p.activation.kind) {
                 case Kind::softmax:
                 case Kind::log_softmax:
-                    exponentiate(p.activation.kind, z, y, p.out);
+                case Kind::unit_sphere:
+                    activate_row(p.activation.kind, p.out, z, y);
                     break;
-                case Kind::unit_sphere: {
-                    T const norm = std::max(std::sqrt(dot(z, z, p.out)), T(1e-12));
-                    for (std::int64_t u = 0; u < p.out; ++u) y[u] = z[u] / norm;
-                    break;
-                }
                 case Kind::gaussian:
                     for (std::int64_t u = 0; u < p.out; ++u) {
                         auto const index = static_cast<std::uint64_t>(r * p.out + u);
@@ -243,35 +232,9 @@ private:
                     }
                     break;
                 default:
-                    for (std::int64_t u = 0; u < p.out; ++u) y[u] = elementwise(p, u, z[u]);
+                    for (std::int64_t u = 0; u < p.out; ++u) y[u] = activated(p.activation.kind, slope(p, u), z[u]);
             }
         }
-    }
-
-    [[nodiscard]] T elementwise(PlannedLayer const& p, std::int64_t u, T z) const {
-        switch (p.activation.kind) {
-            case Kind::sigmoid:
-                return T(1) / (T(1) + std::exp(-z));
-            case Kind::tanh:
-                return std::tanh(z);
-            case Kind::arctan:
-                return std::atan(z);
-            case Kind::relu:
-                return z < T(0) ? T(0) : z;  // NaN stays NaN
-            case Kind::leaky_relu:
-            case Kind::prelu:
-                return z > T(0) ? z : slope(p, u) * z;
-            default:
-                return z;
-        }
-    }
-
-    /// softmax or its logarithm, shifted by the maximum
-    static void exponentiate(Kind kind, T const* z, T* y, std::int64_t n) {
-        T const most = *std::max_element(z, z + n);
-        T sum = 0;
-        for (std::int64_t u = 0; u < n; ++u) sum += std::exp(z[u] - most);
-        for (std::int64_t u = 0; u < n; ++u) y[u] = kind == Kind::softmax ? std::exp(z[u] - most) / sum : (z[u] - most) - std::log(sum);
     }
 
     void drop(int l, std::int64_t rows, Trace<T>& trace, Mode const& mode) const {
@@ -306,37 +269,14 @@ private:
         return sum / static_cast<double>(x.size());
     }
 
-    /// Value and derivative.
-    static std::pair<T, T> elementwise_loss(Loss loss, T x, T t) {
-        switch (loss) {
-            case Loss::l1:
-                return {std::abs(x - t), x == t ? T(0) : std::copysign(T(1), x - t)};
-            case Loss::bce: {
-                T const value = (t - T(1)) * std::max(std::log1p(-x), T(-100)) - t * std::max(std::log(x), T(-100));
-                return {x >= T(0) && x <= T(1) ? value : std::numeric_limits<T>::quiet_NaN(), (x - t) / std::max((T(1) - x) * x, T(1e-12))};
-            }
-            case Loss::bce_with_logits:
-                return {(T(1) - t) * x + std::max(-x, T(0)) + std::log1p(std::exp(-std::abs(x))), T(1) / (T(1) + std::exp(-x)) - t};
-            default:
-                return {(x - t) * (x - t), T(2) * (x - t)};
-        }
-    }
-
     double probability_loss(std::vector<T> const& x, std::vector<float> const& target, Pass& pass) const {
         std::int64_t const outputs = plan_.outputs();
         auto const share = static_cast<T>(1.0 / static_cast<double>(pass.rows));
         double sum = 0.0;
         std::vector<T> y(static_cast<std::size_t>(outputs));
         for (std::int64_t r = 0; r < pass.rows; ++r) {
-            float const* const t = target.data() + r * outputs;
-            exponentiate(Kind::log_softmax, x.data() + r * outputs, y.data(), outputs);
-            T total = 0;
-            for (std::int64_t u = 0; u < outputs; ++u) total += static_cast<T>(t[u]);
-            for (std::int64_t u = 0; u < outputs; ++u) {
-                T const log = y[static_cast<std::size_t>(u)];
-                sum -= static_cast<double>(t[u]) * static_cast<double>(log);
-                pass.gradient[static_cast<std::size_t>(r * outputs + u)] = (std::exp(log) * total - static_cast<T>(t[u])) * share;
-            }
+            probability_loss_row(outputs, share, x.data() + r * outputs, target.data() + r * outputs, y.data(),
+                                 pass.gradient.data() + r * outputs, sum);
         }
         return sum / static_cast<double>(pass.rows);
     }
@@ -351,17 +291,8 @@ private:
         std::vector<T> y(static_cast<std::size_t>(outputs));
         for (std::int64_t r = 0; r < pass.rows; ++r) {
             if (class_of(r) == ignored_class) continue;
-            T const* const row = x.data() + r * outputs;
-            T* const gradient = pass.gradient.data() + r * outputs;
-            auto const c = static_cast<std::size_t>(class_of(r));
-            if (objective.loss == Loss::nll) {
-                sum -= static_cast<double>(row[c]);
-            } else {
-                exponentiate(Kind::log_softmax, row, y.data(), outputs);
-                sum -= static_cast<double>(y[c]);
-                for (std::int64_t u = 0; u < outputs; ++u) gradient[u] = std::exp(y[static_cast<std::size_t>(u)]) * share;
-            }
-            gradient[c] -= share;
+            class_loss_row(objective.loss, outputs, class_of(r), share, x.data() + r * outputs, y.data(),
+                           pass.gradient.data() + r * outputs, sum);
         }
         return sum / static_cast<double>(counted);
     }
@@ -423,23 +354,11 @@ private:
             T const* const y = trace.active.data() + r * p.out;
             T* const gz = out.data() + r * p.linear;
             switch (p.activation.kind) {
-                case Kind::softmax: {
-                    T const mean = dot(gy, y, p.out);
-                    for (std::int64_t u = 0; u < p.out; ++u) gz[u] = y[u] * (gy[u] - mean);
+                case Kind::softmax:
+                case Kind::log_softmax:
+                case Kind::unit_sphere:
+                    differentiate_row(p.activation.kind, p.out, z, y, gy, gz);
                     break;
-                }
-                case Kind::log_softmax: {
-                    T sum = 0;
-                    for (std::int64_t u = 0; u < p.out; ++u) sum += gy[u];
-                    for (std::int64_t u = 0; u < p.out; ++u) gz[u] = gy[u] - std::exp(y[u]) * sum;
-                    break;
-                }
-                case Kind::unit_sphere: {
-                    T const norm = std::sqrt(dot(z, z, p.out));
-                    T const along = norm > T(1e-12) ? dot(gy, y, p.out) : T(0);
-                    for (std::int64_t u = 0; u < p.out; ++u) gz[u] = (gy[u] - y[u] * along) / std::max(norm, T(1e-12));
-                    break;
-                }
                 case Kind::gaussian: {
                     auto const share = static_cast<T>(kl_share(objective, rows));
                     for (std::int64_t u = 0; u < p.out; ++u) {
@@ -451,31 +370,13 @@ private:
                     break;
                 }
                 default:
-                    for (std::int64_t u = 0; u < p.out; ++u) gz[u] = gy[u] * derivative(p, u, z[u], y[u]);
+                    for (std::int64_t u = 0; u < p.out; ++u) gz[u] = gy[u] * derivative(p.activation.kind, slope(p, u), z[u], y[u]);
             }
             if (p.slope.exists())
                 for (std::int64_t u = 0; u < p.out; ++u)
                     if (!(z[u] > T(0))) gradient[static_cast<std::size_t>(p.slope.offset + (p.slope.size == 1 ? 0 : u))] += gy[u] * z[u];
         }
         return out;
-    }
-
-    [[nodiscard]] T derivative(PlannedLayer const& p, std::int64_t u, T z, T y) const {
-        switch (p.activation.kind) {
-            case Kind::sigmoid:
-                return y * (T(1) - y);
-            case Kind::tanh:
-                return T(1) - y * y;
-            case Kind::arctan:
-                return T(1) / (T(1) + z * z);
-            case Kind::relu:
-                return z > T(0) ? T(1) : T(0);
-            case Kind::leaky_relu:
-            case Kind::prelu:
-                return z > T(0) ? T(1) : slope(p, u);
-            default:
-                return T(1);
-        }
     }
 
     /// g: from the output of the batch normalisation to its input.
@@ -553,9 +454,9 @@ private:
         ++steps_;
         for (std::size_t i = 0; i < parameters_.size(); ++i)
             if (rule.kind == UpdateRule::Kind::adam)
-                adam(rule, gradient[i], i);
+                adam(rule, steps_, gradient[i], parameters_[i], first_[i], second_[i]);
             else
-                sgd(rule, gradient[i], i);
+                sgd(rule, steps_, gradient[i], parameters_[i], rule.has_first() ? &first_[i] : nullptr);
     }
 
     /// torch.nn.utils.clip_grad_norm_: the norm of the tensors' norms.
@@ -570,36 +471,6 @@ private:
         }
         auto const factor = static_cast<T>(std::min(most / (std::sqrt(total) + 1e-6), 1.0));
         for (T& g : gradient) g *= factor;
-    }
-
-    [[nodiscard]] static T decayed(UpdateRule const& rule, T g, T p) {
-        if (rule.weight_decay != 0.0 && !rule.decoupled) g += static_cast<T>(rule.weight_decay) * p;
-        if (rule.l1 != 0.0 && p != T(0)) g += std::copysign(static_cast<T>(rule.l1), p);
-        return g;
-    }
-
-    void adam(UpdateRule const& rule, T g, std::size_t i) {
-        T& p = parameters_[i];
-        T &m = first_[i], &v = second_[i];
-        auto const t = static_cast<double>(steps_);
-        double const correction1 = 1.0 - std::pow(rule.beta1, t), correction2 = 1.0 - std::pow(rule.beta2, t);
-        g = decayed(rule, g, p);
-        if (rule.decoupled) p *= static_cast<T>(1.0 - rule.learning_rate * rule.weight_decay);
-        m += static_cast<T>(1.0 - rule.beta1) * (g - m);
-        v = static_cast<T>(rule.beta2) * v + static_cast<T>(1.0 - rule.beta2) * g * g;
-        T const denominator = std::sqrt(v) / static_cast<T>(std::sqrt(correction2)) + static_cast<T>(rule.epsilon);
-        p -= static_cast<T>(rule.learning_rate / correction1) * (m / denominator);
-    }
-
-    void sgd(UpdateRule const& rule, T g, std::size_t i) {
-        T& p = parameters_[i];
-        g = decayed(rule, g, p);
-        if (rule.momentum != 0.0) {
-            T& m = first_[i];
-            m = steps_ == 1 ? g : static_cast<T>(rule.momentum) * m + static_cast<T>(1.0 - rule.dampening) * g;
-            g = rule.nesterov ? g + static_cast<T>(rule.momentum) * m : m;
-        }
-        p -= static_cast<T>(rule.learning_rate) * g;
     }
 
     static bool all_finite(std::vector<T> const& list) {
