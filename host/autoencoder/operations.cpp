@@ -3,8 +3,10 @@
 #include "autoencoder/checks.hpp"
 #include "core/check.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <string>
 #include <vector>
@@ -34,32 +36,42 @@ bool left_out(MatrixView<float const> view) {
     return view.data == nullptr && view.empty();
 }
 
+/// From the first float to the last, in bytes; no more than there are addresses.
+std::uintptr_t extent(MatrixView<float const> x) {
+    std::int64_t floats = 0;
+    bool const too_long = __builtin_mul_overflow(x.rows - 1, x.stride, &floats) || __builtin_add_overflow(floats, x.cols, &floats) ||
+                          __builtin_mul_overflow(floats, static_cast<std::int64_t>(sizeof(float)), &floats);
+    return std::min(too_long ? UINTPTR_MAX : static_cast<std::uintptr_t>(floats), UINTPTR_MAX - reinterpret_cast<std::uintptr_t>(x.data));
+}
+
 /// The two share no float. Rows of one stride may interleave, as columns of one matrix do.
 bool disjoint(MatrixView<float const> a, MatrixView<float const> b) {
     if (a.empty() || b.empty()) return true;
-    constexpr auto width = static_cast<std::int64_t>(sizeof(float));
-    auto const from = [](MatrixView<float const> const& x) { return reinterpret_cast<std::uintptr_t>(x.data); };
-    auto const end = [&](MatrixView<float const> const& x) {
-        return from(x) + static_cast<std::uintptr_t>(((x.rows - 1) * x.stride + x.cols) * width);
-    };
-    if (end(a) <= from(b) || end(b) <= from(a)) return true;
+    auto const first_a = reinterpret_cast<std::uintptr_t>(a.data), first_b = reinterpret_cast<std::uintptr_t>(b.data);
+    if (first_a + extent(a) <= first_b || first_b + extent(b) <= first_a) return true;
     if (a.stride != b.stride || a.rows == 1 || b.rows == 1) return false;
-    std::int64_t const pitch = a.stride * width;
-    std::int64_t const apart = (static_cast<std::int64_t>(from(b) - from(a)) % pitch + pitch) % pitch;
-    return apart >= a.cols * width && apart + b.cols * width <= pitch;
+    auto const floats = static_cast<std::int64_t>(first_b - first_a) / static_cast<std::int64_t>(sizeof(float));
+    std::int64_t const apart = (floats % a.stride + a.stride) % a.stride;
+    return apart >= a.cols && apart + b.cols <= a.stride;
 }
 
-/// What is written overlaps neither what is read nor what else is written.
-void require_disjoint(std::initializer_list<Named> written, std::initializer_list<Named> read, char const* function) {
+/// All of them lie where floats may, and what is written overlaps neither what is read nor what else is written.
+void require_memory(std::initializer_list<Named> written, std::initializer_list<Named> read, char const* function) {
+    auto const require_aligned = [&](Named const& x) {
+        require(reinterpret_cast<std::uintptr_t>(x.view.data) % alignof(float) == 0, function,
+                [&] { return std::string(x.name) + " does not lie at a multiple of " + std::to_string(alignof(float)) + " bytes"; });
+    };
+    std::for_each(written.begin(), written.end(), require_aligned);
+    std::for_each(read.begin(), read.end(), require_aligned);
     for (auto const* w = written.begin(); w != written.end(); ++w) {
-        auto const check = [&](Named const& other) {
+        auto const require_disjoint = [&](Named const& other) {
             require(disjoint(w->view, other.view), function, [&] {
                 return std::string(w->name) + " " + shape(w->view.rows, w->view.cols) + " overlaps " + other.name + " " +
                        shape(other.view.rows, other.view.cols);
             });
         };
-        for (auto const* other = w + 1; other != written.end(); ++other) check(*other);
-        for (auto const& other : read) check(other);
+        std::for_each(w + 1, written.end(), require_disjoint);
+        std::for_each(read.begin(), read.end(), require_disjoint);
     }
 }
 
@@ -138,7 +150,7 @@ void checked_step(Context const& context, UpdateRule const& rule, std::int64_t t
     require_same_shape(parameters, whole, function, "parameters");
     if (rule.has_first()) require_same_shape(first.view, whole, function, first.name);
     if (rule.has_second()) require_same_shape(second.view, whole, function, second.name);
-    require_disjoint(
+    require_memory(
         {{parameters, "parameters"}, rule.has_first() ? first : Named{{}, first.name}, rule.has_second() ? second : Named{{}, second.name}},
         {whole}, function);
     if (gradient.empty()) return;
@@ -166,8 +178,8 @@ void forward(Context const& context, DenseOptions const& options, MatrixView<flo
     require_values(bias, weight.rows, function, "bias");
     require_optional_shape(pre_activation, input.rows, weight.rows, function, "pre_activation");
     require_shape(output, input.rows, weight.rows, function, "output");
-    require_disjoint({{pre_activation, "pre_activation"}, {output, "output"}},
-                     {{input, "input"}, {weight, "weight"}, {row_of(bias), "bias"}}, function);
+    require_memory({{pre_activation, "pre_activation"}, {output, "output"}}, {{input, "input"}, {weight, "weight"}, {row_of(bias), "bias"}},
+                   function);
     if (output.empty()) return;
     ForwardTask const task{.activation = options.activation,
                            .precision = options.precision,
@@ -208,13 +220,13 @@ void backward(Context const& context, DenseOptions const& options, MatrixView<fl
     require_optional_shape(input_gradient, batch, in, function, "input_gradient");
     require_shape(weight_gradient, out, in, function, "weight_gradient");
     require_values(bias_gradient, out, function, "bias_gradient");
-    require_disjoint({{input_gradient, "input_gradient"}, {weight_gradient, "weight_gradient"}, {row_of(bias_gradient), "bias_gradient"}},
-                     {{input, "input"},
-                      {weight, "weight"},
-                      {pre_activation, "pre_activation"},
-                      {output, "output"},
-                      {output_gradient, "output_gradient"}},
-                     function);
+    require_memory({{input_gradient, "input_gradient"}, {weight_gradient, "weight_gradient"}, {row_of(bias_gradient), "bias_gradient"}},
+                   {{input, "input"},
+                    {weight, "weight"},
+                    {pre_activation, "pre_activation"},
+                    {output, "output"},
+                    {output_gradient, "output_gradient"}},
+                   function);
     if (input_gradient.empty() && weight_gradient.empty() && bias_gradient.empty()) return;
     BackwardTask const task{.activation = options.activation,
                             .precision = options.precision,
@@ -241,7 +253,7 @@ double loss(Context const& context, Loss kind, MatrixView<float const> output, M
     require_loss(context, kind, output, gradient, function);
     require(kind != Loss::nll, function, [] { return std::string("nll compares with classes, not with a matrix target"); });
     require_same_shape(target, {output, "output"}, function, "target");
-    require_disjoint({{gradient, "gradient"}}, {{output, "output"}, {target, "target"}}, function);
+    require_memory({{gradient, "gradient"}}, {{output, "output"}, {target, "target"}}, function);
     if (output.empty()) return std::numeric_limits<double>::quiet_NaN();
     return checked_loss(context, {.kind = kind, .output = output, .target = target, .counted = output.rows, .gradient = gradient});
 }
@@ -258,7 +270,7 @@ double loss(Context const& context, Loss kind, MatrixView<float const> output, s
     });
     MatrixView<float const> const as_floats(reinterpret_cast<float const*>(classes.data()), 1,
                                             static_cast<std::int64_t>(2 * classes.size()));
-    require_disjoint({{gradient, "gradient"}}, {{output, "output"}, {as_floats, "classes"}}, function);
+    require_memory({{gradient, "gradient"}}, {{output, "output"}, {as_floats, "classes"}}, function);
     if (output.rows == 0) return std::numeric_limits<double>::quiet_NaN();
     std::vector<std::int64_t> here(classes.size());
     detail::copy_out(context, here.data(), classes.data(), classes.size_bytes());

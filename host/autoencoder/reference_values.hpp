@@ -169,11 +169,11 @@ void adam(UpdateRule const& rule, std::int64_t step, T g, T& p, T& m, T& v) {
     p -= static_cast<T>(rule.learning_rate / correction1) * (m / denominator);
 }
 
-/// @param m is touched only by a rule with momentum, and may be null for others
+/// @param m null for a rule without momentum
 template <class T>
 void sgd(UpdateRule const& rule, std::int64_t step, T g, T& p, T* m) {
     g = decayed(rule, g, p);
-    if (rule.momentum != 0.0) {
+    if (m != nullptr) {
         *m = step == 1 ? g : static_cast<T>(rule.momentum) * *m + static_cast<T>(1.0 - rule.dampening) * g;
         g = rule.nesterov ? g + static_cast<T>(rule.momentum) * *m : *m;
     }

@@ -2,6 +2,7 @@
 #include "support/compare.hpp"
 #include "support/dense_operations.hpp"
 #include "support/simt/executor.hpp"
+#include "support/simt/runtime.hpp"
 
 #include <ca3/error.hpp>
 
@@ -9,6 +10,7 @@
 
 #include <array>
 #include <cmath>
+#include <tuple>
 #include <vector>
 
 namespace ca3::test {
@@ -72,6 +74,21 @@ TEST(AutoencoderOperationKernels, NoOrderOfWarpsOrBlocksChangesABit) {
         EXPECT_EQ(dense, dense_numbers(Context::cuda(), c));
         EXPECT_EQ(loss, loss_numbers(Context::cuda(), l));
     }
+}
+
+/// The executor refuses streams of other devices.
+TEST(AutoencoderOperationKernels, ADeviceThatIsNotTheCurrentOneGivesTheSame) {
+    auto const run = [](Context const& context) {
+        DenseCase const c{.batch = 5, .in = 9, .out = 7, .activation = log_softmax, .place = {3, 1}};
+        StepCase const s{.optimizer = AdamW{}, .t = 3, .rows = 5, .cols = 7, .place = {3, 1}};
+        return std::tuple(dense_numbers(context, c), loss_numbers(context, {Loss::nll, 9, 4, true}), step_numbers(context, s));
+    };
+    auto const expected = run(Context::cuda());
+    simt::Scope const scope({.devices = 2});
+    EXPECT_EQ(expected, run(Context::cuda({.device = 1})));
+    int device = -1;
+    EXPECT_EQ(cudaGetDevice(&device), cudaSuccess);
+    EXPECT_EQ(device, 0);
 }
 
 TEST(AutoencoderOperationKernels, NothingIsHandled) {
