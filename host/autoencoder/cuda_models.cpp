@@ -249,8 +249,8 @@ DeviceModels::Steps DeviceModels::steps_of(std::vector<StepEntry> const& entries
     return steps;
 }
 
-UpdateView DeviceModels::update_view(UpdateRule const& rule) const {
-    cpu::UpdateNumbers const u = cpu::update_numbers(rule, 2);  // what does not change from step to step
+UpdateView update_view(UpdateRule const& rule) {
+    cpu::UpdateNumbers const u = cpu::update_numbers(rule, 2);
     return {.kind = rule.kind,
             .momentum = u.momentum,
             .nesterov = u.nesterov,
@@ -261,12 +261,17 @@ UpdateView DeviceModels::update_view(UpdateRule const& rule) const {
             .gain1 = u.gain1,
             .beta2 = u.beta2,
             .gain2 = u.gain2,
-            .epsilon = u.epsilon,
-            .parameters = {parameters_.data(), stride_},
-            .first = {first_.data(), stride_},
-            .second = {second_.data(), stride_},
-            .gradients = {gradients_.data(), stride_},
-            .scale = rule.clip_norm > 0.0 ? clip_scale_.data() : nullptr};
+            .epsilon = u.epsilon};
+}
+
+UpdateView DeviceModels::update_view(UpdateRule const& rule) const {
+    UpdateView view = cuda::update_view(rule);
+    view.parameters = {parameters_.data(), stride_};
+    view.first = {first_.data(), stride_};
+    view.second = {second_.data(), stride_};
+    view.gradients = {gradients_.data(), stride_};
+    view.scale = rule.clip_norm > 0.0 ? clip_scale_.data() : nullptr;
+    return view;
 }
 
 std::vector<std::int64_t> DeviceModels::train(ManyJob const& job) {

@@ -44,6 +44,9 @@ struct LayerSpace {
     std::int64_t linear_ld = 0, out_ld = 0, in_ld = 0;
 };
 
+/// What does not change from step to step; no memory.
+[[nodiscard]] UpdateView update_view(UpdateRule const&);
+
 /// Models of one architecture in the memory of one device, and all that is done with them. Models do not know of each other: each one's
 /// numbers are those that it would have alone.
 class DeviceModels {

@@ -1,5 +1,6 @@
 #include "autoencoder/reference_layers.hpp"
 #include "autoencoder/reference_loss.hpp"
+#include "autoencoder/reference_values.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -21,33 +22,6 @@ void add_penalties(Objective const& objective, int l, Trace<T> const& trace, std
 }
 
 template <class T>
-T derivative(Numbers<T> const& net, PlannedLayer const& p, std::int64_t u, T z, T y) {
-    switch (p.activation.kind) {
-        case Kind::sigmoid:
-            return y * (T(1) - y);
-        case Kind::tanh:
-            return T(1) - y * y;
-        case Kind::arctan:
-            return T(1) / (T(1) + z * z);
-        case Kind::relu:
-            return z > T(0) ? T(1) : T(0);
-        case Kind::leaky_relu:
-        case Kind::prelu:
-            return z > T(0) ? T(1) : net.slope(p, u);
-        default:
-            return T(1);
-    }
-}
-
-/// gz: with respect to z for gy with respect to y = z / max(|z|, 1e-12). gz may be gy.
-template <class T>
-void project_backward(T const* z, T const* y, T const* gy, T* gz, std::int64_t n) {
-    T const norm = std::sqrt(dot(z, z, n));
-    T const along = norm > T(least_norm) ? dot(gy, y, n) : T(0);
-    for (std::int64_t u = 0; u < n; ++u) gz[u] = (gy[u] - y[u] * along) / std::max(norm, T(least_norm));
-}
-
-template <class T>
 std::vector<T> activation_backward(Numbers<T> const& net, Objective const& objective, int l, std::int64_t rows, Trace<T> const& trace,
                                    std::vector<T> const& g, std::vector<T>& gradient, Mode const& mode) {
     auto const& p = net.layer(l);
@@ -58,19 +32,10 @@ std::vector<T> activation_backward(Numbers<T> const& net, Objective const& objec
         T const* const y = (p.unit_sphere ? trace.activated : trace.active).data() + r * p.out;
         T* const gz = out.data() + r * p.linear;
         switch (p.activation.kind) {
-            case Kind::softmax: {
-                T const mean = dot(gy, y, p.out);
-                for (std::int64_t u = 0; u < p.out; ++u) gz[u] = y[u] * (gy[u] - mean);
-                break;
-            }
-            case Kind::log_softmax: {
-                T sum = 0;
-                for (std::int64_t u = 0; u < p.out; ++u) sum += gy[u];
-                for (std::int64_t u = 0; u < p.out; ++u) gz[u] = gy[u] - std::exp(y[u]) * sum;
-                break;
-            }
+            case Kind::softmax:
+            case Kind::log_softmax:
             case Kind::unit_sphere:
-                project_backward(z, y, gy, gz, p.out);
+                differentiate_row(p.activation.kind, p.out, z, y, gy, gz);
                 break;
             case Kind::gaussian: {
                 auto const share = static_cast<T>(kl_share(objective, rows));
@@ -83,7 +48,7 @@ std::vector<T> activation_backward(Numbers<T> const& net, Objective const& objec
                 break;
             }
             default:
-                for (std::int64_t u = 0; u < p.out; ++u) gz[u] = gy[u] * derivative(net, p, u, z[u], y[u]);
+                for (std::int64_t u = 0; u < p.out; ++u) gz[u] = gy[u] * derivative(p.activation.kind, net.slope(p, u), z[u], y[u]);
         }
         if (p.slope.exists())
             for (std::int64_t u = 0; u < p.out; ++u)
@@ -157,7 +122,8 @@ std::vector<T> backward(Numbers<T> const& net, Objective const& objective, Pass<
         add_penalties(objective, l, trace, g);
         if (net.layer(l).unit_sphere)
             for (std::int64_t r = 0, n = net.layer(l).out; r < pass.rows; ++r)
-                project_backward(trace.activated.data() + r * n, trace.active.data() + r * n, g.data() + r * n, g.data() + r * n, n);
+                differentiate_row(Kind::unit_sphere, n, trace.activated.data() + r * n, trace.active.data() + r * n, g.data() + r * n,
+                                  g.data() + r * n);
         g = activation_backward(net, objective, l, pass.rows, trace, g, gradient, mode);
         if (net.layer(l).batch_norm()) normalise_backward(net, net.layer(l), pass.rows, trace, g, gradient, mode);
         linear_backward(net, l, pass.rows, x, g, gradient);

@@ -1,5 +1,6 @@
 #include "autoencoder/batch.hpp"
 #include "autoencoder/reference_layers.hpp"
+#include "autoencoder/reference_values.hpp"
 #include "core/elementary.hpp"
 #include "core/philox.hpp"
 
@@ -32,32 +33,6 @@ void normalise(Numbers<T> const& net, PlannedLayer const& p, std::int64_t rows, 
 }
 
 template <class T>
-T elementwise(Numbers<T> const& net, PlannedLayer const& p, std::int64_t u, T z) {
-    switch (p.activation.kind) {
-        case Kind::sigmoid:
-            return T(1) / (T(1) + std::exp(-z));
-        case Kind::tanh:
-            return std::tanh(z);
-        case Kind::arctan:
-            return std::atan(z);
-        case Kind::relu:
-            return z < T(0) ? T(0) : z;  // NaN stays NaN
-        case Kind::leaky_relu:
-        case Kind::prelu:
-            return z > T(0) ? z : net.slope(p, u) * z;
-        default:
-            return z;
-    }
-}
-
-/// z / max(|z|, 1e-12)
-template <class T>
-void project(T const* z, T* y, std::int64_t n) {
-    T const norm = std::max(std::sqrt(dot(z, z, n)), T(least_norm));
-    for (std::int64_t u = 0; u < n; ++u) y[u] = z[u] / norm;
-}
-
-template <class T>
 void activate(Numbers<T> const& net, int l, std::int64_t rows, Trace<T>& trace, Mode const& mode) {
     auto const& p = net.layer(l);
     trace.active.resize(static_cast<std::size_t>(rows * p.out));
@@ -68,10 +43,8 @@ void activate(Numbers<T> const& net, int l, std::int64_t rows, Trace<T>& trace, 
         switch (p.activation.kind) {
             case Kind::softmax:
             case Kind::log_softmax:
-                exponentiate(p.activation.kind, z, y, p.out);
-                break;
             case Kind::unit_sphere:
-                project(z, y, p.out);
+                activate_row(p.activation.kind, p.out, z, y);
                 break;
             case Kind::gaussian:
                 for (std::int64_t u = 0; u < p.out; ++u) {
@@ -84,7 +57,7 @@ void activate(Numbers<T> const& net, int l, std::int64_t rows, Trace<T>& trace, 
                 }
                 break;
             default:
-                for (std::int64_t u = 0; u < p.out; ++u) y[u] = elementwise(net, p, u, z[u]);
+                for (std::int64_t u = 0; u < p.out; ++u) y[u] = activated(p.activation.kind, net.slope(p, u), z[u]);
         }
     }
 }
@@ -117,14 +90,6 @@ std::pair<T, T> moments(PlannedLayer const& p, std::int64_t rows, std::vector<T>
 }
 
 template <class T>
-void exponentiate(Activation::Kind kind, T const* z, T* y, std::int64_t n) {
-    T const most = *std::max_element(z, z + n);
-    T sum = 0;
-    for (std::int64_t u = 0; u < n; ++u) sum += std::exp(z[u] - most);
-    for (std::int64_t u = 0; u < n; ++u) y[u] = kind == Kind::softmax ? std::exp(z[u] - most) / sum : (z[u] - most) - std::log(sum);
-}
-
-template <class T>
 Trace<T> layer_forward(Numbers<T> const& net, int l, std::int64_t rows, std::vector<T> const& x, Mode const& mode) {
     auto const& p = net.layer(l);
     Trace<T> trace;
@@ -140,7 +105,8 @@ Trace<T> layer_forward(Numbers<T> const& net, int l, std::int64_t rows, std::vec
     activate(net, l, rows, trace, mode);
     if (p.unit_sphere) {
         trace.activated = trace.active;
-        for (std::int64_t r = 0; r < rows; ++r) project(trace.activated.data() + r * p.out, trace.active.data() + r * p.out, p.out);
+        for (std::int64_t r = 0; r < rows; ++r)
+            activate_row(Kind::unit_sphere, p.out, trace.activated.data() + r * p.out, trace.active.data() + r * p.out);
     }
     trace.out = trace.active;
     if (p.dropout > 0.0 && mode.training) drop(net, l, rows, trace, mode);
@@ -149,8 +115,6 @@ Trace<T> layer_forward(Numbers<T> const& net, int l, std::int64_t rows, std::vec
 
 template std::pair<float, float> moments(PlannedLayer const&, std::int64_t, std::vector<float> const&, std::int64_t);
 template std::pair<double, double> moments(PlannedLayer const&, std::int64_t, std::vector<double> const&, std::int64_t);
-template void exponentiate(Activation::Kind, float const*, float*, std::int64_t);
-template void exponentiate(Activation::Kind, double const*, double*, std::int64_t);
 template Trace<float> layer_forward(Numbers<float> const&, int, std::int64_t, std::vector<float> const&, Mode const&);
 template Trace<double> layer_forward(Numbers<double> const&, int, std::int64_t, std::vector<double> const&, Mode const&);
 

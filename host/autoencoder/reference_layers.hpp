@@ -56,20 +56,10 @@ struct Numbers {
         return p.tied_to < 0 ? w[u * p.in + i] : w[i * p.linear + u];
     }
     [[nodiscard]] T slope(PlannedLayer const& p, std::int64_t u) const {
-        if (p.activation.kind == Activation::Kind::leaky_relu) return static_cast<T>(p.activation.slope);
+        if (!p.slope.exists()) return static_cast<T>(p.activation.slope);
         return parameters[static_cast<std::size_t>(p.slope.offset + (p.slope.size == 1 ? 0 : u))];
     }
 };
-
-/// row(r) . row(u) of two matrices whose rows follow each other
-template <class T>
-T dot(T const* a, T const* b, std::int64_t n) {
-    T sum = 0;
-    for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
-    return sum;
-}
-
-inline constexpr double least_norm = 1e-12;
 
 // reference_forward.cpp
 
@@ -79,9 +69,6 @@ Trace<T> layer_forward(Numbers<T> const& net, int l, std::int64_t rows, std::vec
 /// Mean and biased variance of unit u over the batch.
 template <class T>
 std::pair<T, T> moments(PlannedLayer const& p, std::int64_t rows, std::vector<T> const& z, std::int64_t u);
-/// softmax or its logarithm, shifted by the maximum
-template <class T>
-void exponentiate(Activation::Kind kind, T const* z, T* y, std::int64_t n);
 
 // reference_backward.cpp
 

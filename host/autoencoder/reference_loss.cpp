@@ -1,30 +1,11 @@
 #include "autoencoder/reference_loss.hpp"
 
-#include <algorithm>
+#include "autoencoder/reference_values.hpp"
+
 #include <cmath>
-#include <limits>
 
 namespace ca3::autoencoder::reference {
 namespace {
-
-using Kind = Activation::Kind;
-
-/// Value and derivative.
-template <class T>
-std::pair<T, T> elementwise_loss(Loss loss, T x, T t) {
-    switch (loss) {
-        case Loss::l1:
-            return {std::abs(x - t), x == t ? T(0) : std::copysign(T(1), x - t)};
-        case Loss::bce: {
-            T const value = (t - T(1)) * std::max(std::log1p(-x), T(-100)) - t * std::max(std::log(x), T(-100));
-            return {x >= T(0) && x <= T(1) ? value : std::numeric_limits<T>::quiet_NaN(), (x - t) / std::max((T(1) - x) * x, T(1e-12))};
-        }
-        case Loss::bce_with_logits:
-            return {(T(1) - t) * x + std::max(-x, T(0)) + std::log1p(std::exp(-std::abs(x))), T(1) / (T(1) + std::exp(-x)) - t};
-        default:
-            return {(x - t) * (x - t), T(2) * (x - t)};
-    }
-}
 
 template <class T>
 double probability_loss(Numbers<T> const& net, std::vector<T> const& x, std::vector<float> const& target, Pass<T>& pass) {
@@ -33,15 +14,8 @@ double probability_loss(Numbers<T> const& net, std::vector<T> const& x, std::vec
     double sum = 0.0;
     std::vector<T> y(static_cast<std::size_t>(outputs));
     for (std::int64_t r = 0; r < pass.rows; ++r) {
-        float const* const t = target.data() + r * outputs;
-        exponentiate(Kind::log_softmax, x.data() + r * outputs, y.data(), outputs);
-        T total = 0;
-        for (std::int64_t u = 0; u < outputs; ++u) total += static_cast<T>(t[u]);
-        for (std::int64_t u = 0; u < outputs; ++u) {
-            T const log = y[static_cast<std::size_t>(u)];
-            sum -= static_cast<double>(t[u]) * static_cast<double>(log);
-            pass.gradient[static_cast<std::size_t>(r * outputs + u)] = (std::exp(log) * total - static_cast<T>(t[u])) * share;
-        }
+        std::int64_t const at = r * outputs;
+        probability_loss_row(outputs, share, x.data() + at, target.data() + at, y.data(), pass.gradient.data() + at, sum);
     }
     return sum / static_cast<double>(pass.rows);
 }
@@ -77,17 +51,8 @@ double class_loss(Numbers<T> const& net, Data const& data, Objective const& obje
     std::vector<T> y(static_cast<std::size_t>(outputs));
     for (std::int64_t r = 0; r < pass.rows; ++r) {
         if (class_of(r) == ignored_class) continue;
-        T const* const row = x.data() + r * outputs;
-        T* const gradient = pass.gradient.data() + r * outputs;
-        auto const c = static_cast<std::size_t>(class_of(r));
-        if (objective.loss == Loss::nll) {
-            sum -= static_cast<double>(row[c]);
-        } else {
-            exponentiate(Kind::log_softmax, row, y.data(), outputs);
-            sum -= static_cast<double>(y[c]);
-            for (std::int64_t u = 0; u < outputs; ++u) gradient[u] = std::exp(y[static_cast<std::size_t>(u)]) * share;
-        }
-        gradient[c] -= share;
+        std::int64_t const at = r * outputs;
+        class_loss_row(objective.loss, outputs, class_of(r), share, x.data() + at, y.data(), pass.gradient.data() + at, sum);
     }
     return sum / static_cast<double>(counted);
 }

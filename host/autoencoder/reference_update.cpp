@@ -1,5 +1,7 @@
 #include "autoencoder/reference_update.hpp"
 
+#include "autoencoder/reference_values.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -19,39 +21,6 @@ void clip(Numbers<T> const& net, double most, std::vector<T>& gradient) {
     }
     auto const factor = static_cast<T>(std::min(most / (std::sqrt(total) + 1e-6), 1.0));
     for (T& g : gradient) g *= factor;
-}
-
-template <class T>
-T decayed(UpdateRule const& rule, T g, T p) {
-    if (rule.weight_decay != 0.0 && !rule.decoupled) g += static_cast<T>(rule.weight_decay) * p;
-    if (rule.l1 != 0.0 && p != T(0)) g += std::copysign(static_cast<T>(rule.l1), p);
-    return g;
-}
-
-template <class T>
-void adam(UpdateRule const& rule, Numbers<T>& net, Moments<T>& moments, T g, std::size_t i) {
-    T& p = net.parameters[i];
-    T &m = moments.first[i], &v = moments.second[i];
-    auto const t = static_cast<double>(moments.steps);
-    double const correction1 = 1.0 - std::pow(rule.beta1, t), correction2 = 1.0 - std::pow(rule.beta2, t);
-    g = decayed(rule, g, p);
-    if (rule.decoupled) p *= static_cast<T>(1.0 - rule.learning_rate * rule.weight_decay);
-    m += static_cast<T>(1.0 - rule.beta1) * (g - m);
-    v = static_cast<T>(rule.beta2) * v + static_cast<T>(1.0 - rule.beta2) * g * g;
-    T const denominator = std::sqrt(v) / static_cast<T>(std::sqrt(correction2)) + static_cast<T>(rule.epsilon);
-    p -= static_cast<T>(rule.learning_rate / correction1) * (m / denominator);
-}
-
-template <class T>
-void sgd(UpdateRule const& rule, Numbers<T>& net, Moments<T>& moments, T g, std::size_t i) {
-    T& p = net.parameters[i];
-    g = decayed(rule, g, p);
-    if (rule.momentum != 0.0) {
-        T& m = moments.first[i];
-        m = moments.steps == 1 ? g : static_cast<T>(rule.momentum) * m + static_cast<T>(1.0 - rule.dampening) * g;
-        g = rule.nesterov ? g + static_cast<T>(rule.momentum) * m : m;
-    }
-    p -= static_cast<T>(rule.learning_rate) * g;
 }
 
 }  // namespace
@@ -82,9 +51,9 @@ void update(UpdateRule const& rule, Numbers<T>& net, Moments<T>& moments, std::v
     ++moments.steps;
     for (std::size_t i = 0; i < net.parameters.size(); ++i)
         if (rule.kind == UpdateRule::Kind::adam)
-            adam(rule, net, moments, gradient[i], i);
+            adam(rule, moments.steps, gradient[i], net.parameters[i], moments.first[i], moments.second[i]);
         else
-            sgd(rule, net, moments, gradient[i], i);
+            sgd(rule, moments.steps, gradient[i], net.parameters[i], rule.momentum != 0.0 ? &moments.first[i] : nullptr);
 }
 
 template void update_statistics(Numbers<float>&, Pass<float> const&);

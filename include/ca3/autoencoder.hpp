@@ -5,4 +5,5 @@
 #include <ca3/autoencoder/description.hpp>
 #include <ca3/autoencoder/layers.hpp>
 #include <ca3/autoencoder/model.hpp>
+#include <ca3/autoencoder/operations.hpp>
 #include <ca3/autoencoder/training.hpp>

@@ -6,6 +6,7 @@
 #include <ca3/autoencoder/description.hpp>
 #include <ca3/autoencoder/layers.hpp>
 #include <ca3/autoencoder/model.hpp>
+#include <ca3/autoencoder/operations.hpp>
 #include <ca3/autoencoder/training.hpp>
 #include <ca3/context.hpp>
 #include <ca3/digits.hpp>

@@ -66,6 +66,13 @@ bool autoencoder_learns(ca3::Context const& context, std::vector<std::int8_t> co
     return history.epochs.back().train_loss < 0.05;
 }
 
+bool layer_computes(ca3::Context const& context) {
+    std::vector<float> const x{1.0f, 2.0f}, w{0.5f, 0.25f}, b{-2.0f};
+    float y = -1.0f;
+    ca3::autoencoder::forward(context, {.activation = ca3::relu}, {x.data(), 1, 2}, {w.data(), 1, 2}, b, {}, {&y, 1, 1});
+    return y == 0.0f;
+}
+
 }  // namespace
 
 int main() try {
@@ -74,7 +81,7 @@ int main() try {
     auto const patterns = square_waves();
     bool const recalled = recalls_damaged_patterns(context, patterns);
     bool const summed = weights_are_the_sum_of_outer_products(context, patterns);
-    bool const learnt = autoencoder_learns(ca3::Context::cpu(), patterns);
+    bool const learnt = autoencoder_learns(ca3::Context::cpu(), patterns) && layer_computes(ca3::Context::cpu());
     std::cout << "recall " << (recalled ? "right" : "WRONG") << ", weights " << (summed ? "right" : "WRONG") << ", autoencoder "
               << (learnt ? "right" : "WRONG") << '\n';
     return recalled && summed && learnt ? 0 : 1;
