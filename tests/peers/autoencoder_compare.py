@@ -104,7 +104,7 @@ def compare(name, figure, band, values):
 def wanted_of(only, bands):
     names = [name for name in bands if not name.startswith("M1-")]
     if only:
-        names = [name for name in names if any(name == o or name.startswith(o + "-") for o in only)]
+        names = [name for name in names if name in only or name.split("-")[0] in only]
     if not names:
         sys.exit(f"autoencoder_compare.py: nothing to compare for {' '.join(only)}")
     return names
