@@ -45,11 +45,12 @@ std::int64_t counted_rows(Data const& data, std::span<std::int64_t const> rows, 
 
 // ---- memory ------------------------------------------------------------------------------------------------------------------------
 
-DeviceModels::DeviceModels(Context context, Plan plan, Precision precision, int models)
+DeviceModels::DeviceModels(Context context, Plan plan, Precision precision, int models, Tuning tuning)
     : context_(std::move(context)),
       plan_(std::move(plan)),
       precision_(precision),
       models_(models),
+      tuning_(tuning),
       places_(plan_.layers.size()),
       steps_(static_cast<std::size_t>(models), 0) {
     for (auto const& p : plan_.layers) tied_ = tied_ || p.tied_to >= 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "autoencoder/cuda_data.hpp"
+#include "autoencoder/cuda_tuning.hpp"
 #include "autoencoder/engine.hpp"
 #include "kernels/autoencoder/views.hpp"
 
@@ -47,7 +48,7 @@ struct LayerSpace {
 /// numbers are those that it would have alone.
 class DeviceModels {
 public:
-    DeviceModels(Context context, Plan plan, Precision precision, int models);
+    DeviceModels(Context context, Plan plan, Precision precision, int models, Tuning tuning = tuning_of_environment());
 
     void put(int model, State const& state);
     void get(int model, State& state) const;
@@ -138,6 +139,7 @@ private:
     Plan plan_;
     Precision precision_;
     int models_;
+    Tuning tuning_;
     bool tied_ = false;
 
     // Numbers that training changes, one model after the other.
