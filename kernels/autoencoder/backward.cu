@@ -150,16 +150,7 @@ void launch_precision(Context const& context, CUstream_st* stream, int models, s
 
 void launch_backward(Context const& context, CUstream_st* stream, Precision precision, int models, std::int64_t batch,
                      BackwardJob const& job) {
-    switch (precision) {
-        case Precision::tf32x3:
-            return launch_precision<Precision::tf32x3>(context, stream, models, batch, job);
-        case Precision::tf32:
-            return launch_precision<Precision::tf32>(context, stream, models, batch, job);
-        case Precision::bf16:
-            return launch_precision<Precision::bf16>(context, stream, models, batch, job);
-        default:
-            return launch_precision<Precision::f32>(context, stream, models, batch, job);
-    }
+    with_precision(precision, [&](auto p) { launch_precision<p()>(context, stream, models, batch, job); });
 }
 
 }  // namespace ca3::autoencoder::cuda

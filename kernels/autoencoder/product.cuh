@@ -4,6 +4,7 @@
 #include "kernels/common/ptx.cuh"
 
 #include <cstdint>
+#include <type_traits>
 
 /// One tile of C = A B^T by a block of 128 or 256 threads: C(m, n) = sum over k of A(m, k) B(n, k), operands in f32 in global memory.
 ///
@@ -321,6 +322,20 @@ __device__ __forceinline__ void for_tile(S& sums, std::int32_t first_row, std::i
 /// numbers are those that it has alone.
 inline bool has_large_tiles(Context const& context, std::int64_t large_tiles) {
     return large_tiles >= context.state().device.multiprocessors;
+}
+/// f(std::integral_constant<Precision, p>) with the p that is `precision`, which is not f64.
+template <class F>
+void with_precision(Precision precision, F const& f) {
+    switch (precision) {
+        case Precision::tf32x3:
+            return f(std::integral_constant<Precision, Precision::tf32x3>());
+        case Precision::tf32:
+            return f(std::integral_constant<Precision, Precision::tf32>());
+        case Precision::bf16:
+            return f(std::integral_constant<Precision, Precision::bf16>());
+        default:
+            return f(std::integral_constant<Precision, Precision::f32>());
+    }
 }
 inline std::int64_t tiles_of(std::int64_t rows, std::int64_t columns, std::int64_t side) {
     return (rows + side - 1) / side * ((columns + side - 1) / side);
