@@ -125,7 +125,7 @@ bool DeviceModels::loss_at_once(Pass const& pass) const {
 
 // ---- a step ------------------------------------------------------------------------------------------------------------------------
 
-void DeviceModels::add_terms(Pass const& pass) {
+void DeviceModels::set_terms(Pass const& pass, Steps& steps) const {
     Objective const& objective = *pass.objective;
     std::vector<LossTerm> terms;
     bool const by_row = objective.loss == Loss::cross_entropy || objective.loss == Loss::nll;
@@ -147,9 +147,12 @@ void DeviceModels::add_terms(Pass const& pass) {
                              .count = sum_blocks,
                              .scale = objective.kl_scale,
                              .share = objective.kl_reduction == Reduction::sum ? LossTerm::Share::one : LossTerm::Share::rows});
-    term_count_ = static_cast<int>(terms.size());
-    terms_ = Buffer<LossTerm>(context_, term_count_);
-    terms_.copy_from_host(terms.data());
+    if (terms == steps.terms_there) return;
+    steps.terms_there.clear();  // in case of a throw
+    auto const count = static_cast<std::int64_t>(terms.size());
+    if (steps.terms.size() != count) steps.terms = Buffer<LossTerm>(context_, count);
+    steps.terms.copy_from_host(terms.data());
+    steps.terms_there = std::move(terms);
 }
 
 void DeviceModels::enqueue(Pass const& pass, Steps const& steps) {
@@ -166,8 +169,8 @@ void DeviceModels::enqueue(Pass const& pass, Steps const& steps) {
     }
     if (pass.gradients) backward(pass);
     if (pass.update) update(pass);
-    launch_finish(context_, context_.stream(), pass.models, pass.step, terms_.data(), term_count_, {partials_.data(), partial_stride_},
-                  {steps.losses.data(), steps.count});
+    launch_finish(context_, context_.stream(), pass.models, pass.step, steps.terms.data(), static_cast<int>(steps.terms.size()),
+                  {partials_.data(), partial_stride_}, {steps.losses.data(), steps.capacity});
 }
 
 void DeviceModels::forward_layers(Pass const& pass, int first, int last, bool at_once) {

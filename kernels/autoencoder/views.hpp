@@ -27,6 +27,7 @@ struct Span {
     [[nodiscard]] CA3_HOST_DEVICE T* of(unsigned model) const { return data + static_cast<std::int64_t>(model) * stride; }
     [[nodiscard]] CA3_HOST_DEVICE explicit operator bool() const { return data != nullptr; }
     [[nodiscard]] CA3_HOST_DEVICE Span at(std::int64_t offset) const { return {data + offset, stride}; }
+    bool operator==(Span const&) const = default;
 };
 
 template <class T>
@@ -64,6 +65,7 @@ struct StepView {
     unsigned long long* first_bad = nullptr;  ///< one for each model: the first step with a loss or an update that is not finite
 
     [[nodiscard]] CA3_HOST_DEVICE StepEntry const& entry(unsigned model) const { return entries.of(model)[at[model]]; }
+    bool operator==(StepView const&) const = default;
 };
 
 inline constexpr unsigned long long no_bad_step = ~0ULL;
@@ -156,6 +158,7 @@ struct UpdateView {
     Span<float> second;
     Span<float> gradients;         ///< where they are kept before the update
     float const* scale = nullptr;  ///< clipping: factor of the gradients, one for each model
+    bool operator==(UpdateView const&) const = default;
 };
 
 /// out = dz W, times the derivative of the activation below if there is one.
@@ -315,6 +318,7 @@ struct LossTerm {
     double scale = 1.0;
     Share share = Share::one;  ///< what it is divided by
     std::int64_t width = 1;    ///< for elements: of a row
+    bool operator==(LossTerm const&) const = default;
 };
 /// Writes the loss of the step and moves on to the next.
 void launch_finish(Context const&, CUstream_st*, int models, StepView const&, LossTerm const* terms, int count, Span<double const> partial,

@@ -37,7 +37,7 @@ void launch(void (*kernel)(P...), LaunchConfig const& config, A&&... args) {
                               .cluster = config.cluster,
                               .cooperative = config.cooperative,
                               .where = config.where};
-    [&](P... values) { simt::run(launch, [&] { kernel(values...); }); }(std::forward<A>(args)...);
+    [&](P... values) { simt::submit(launch, [=] { kernel(values...); }); }(std::forward<A>(args)...);
 #else
     void const* const function = reinterpret_cast<void const*>(kernel);
     if (config.shared_bytes > 48 * 1024) {
