@@ -163,7 +163,7 @@ std::vector<std::int64_t> DeviceModels::train(ManyJob const& job) {
     prepare(train_steps_, entries_of(job), members);
     Pass const pass{.objective = &job.objective,
                     .data = train_data_.get(),
-                    .step = train_steps_.view(),
+                    .step = train_steps_.view(tuning_.overlap),
                     .batch = job.batches.batch,
                     .models = members,
                     .training = true,
@@ -204,7 +204,7 @@ double DeviceModels::evaluate(Data const& data, Objective const& objective, Batc
                            .counted = counted_rows(data, data.rows, batches.begin(k), batches.size(k)),
                            .rows = static_cast<std::int32_t>(batches.size(k))});
     prepare(other_steps_, entries, 1);
-    Pass const pass{.objective = &objective, .data = test_data_.get(), .step = other_steps_.view(), .batch = batches.batch};
+    Pass const pass{.objective = &objective, .data = test_data_.get(), .step = other_steps_.view(tuning_.overlap), .batch = batches.batch};
     set_terms(pass, other_steps_);
     for (std::int64_t k = 0; k < count; ++k) enqueue(pass, other_steps_);
     std::vector<double> const losses = losses_of(other_steps_, count);

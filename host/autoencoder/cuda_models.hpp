@@ -91,7 +91,9 @@ private:
         int models = 0;
         std::int64_t capacity = 0;  ///< steps of a model
 
-        [[nodiscard]] StepView view() const { return {{entries.data(), capacity}, at.data(), first_bad.data()}; }
+        [[nodiscard]] StepView view(bool overlap = false) const {
+            return {{entries.data(), capacity}, at.data(), first_bad.data(), overlap};
+        }
     };
     /// All that the launches of a training step depend on and that may change from job to job.
     struct Recorded {
@@ -205,7 +207,7 @@ private:
     Recorded recorded_;
     std::unique_ptr<StepGraph> graph_;  ///< of recorded_, or none
     std::int64_t recordings_ = 0;
-    std::int64_t unrecorded_ = 0;       ///< steps asked for since recorded_ changed
+    std::int64_t unrecorded_ = 0;  ///< steps asked for since recorded_ changed
 };
 
 }  // namespace ca3::autoencoder::cuda

@@ -110,6 +110,7 @@ __device__ __forceinline__ void weight_gradient_tile(WeightGradientJob const& jo
 /// Blocks [0, first) are tiles of the input's gradient, [first, second) of the first weight's, the rest of the second's.
 template <Precision precision, class Shape>
 __global__ void __launch_bounds__(Shape::threads, Shape::blocks) backward_kernel(BackwardJob job, std::int32_t first, std::int32_t second) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     auto const block = static_cast<std::int32_t>(blockIdx.x);
@@ -135,7 +136,8 @@ void launch_shape(Context const& context, CUstream_st* stream, int models, std::
            {.grid = dim3(static_cast<unsigned>(second + tiles(job.weight[1], Shape::side)), 1, static_cast<unsigned>(models)),
             .block = dim3(Shape::threads),
             .shared_bytes = Shape::shared_bytes,
-            .stream = stream},
+            .stream = stream,
+            .overlap = job.step.overlap},
            job, first, second);
 }
 

@@ -7,6 +7,7 @@ namespace {
 
 template <Precision precision, class Shape>
 __global__ void __launch_bounds__(Shape::threads, Shape::blocks) forward_kernel(ForwardJob job) {
+    begin_in_turn();
     using S = Sums<Shape, precision, true, true>;
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
@@ -63,7 +64,8 @@ void launch_shape(Context const& context, CUstream_st* stream, int models, std::
            {.grid = dim3(static_cast<unsigned>(tiles_of(batch, job.out, Shape::side)), 1, static_cast<unsigned>(models)),
             .block = dim3(Shape::threads),
             .shared_bytes = Shape::shared_bytes,
-            .stream = stream},
+            .stream = stream,
+            .overlap = job.step.overlap},
            job);
 }
 

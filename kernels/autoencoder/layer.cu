@@ -40,6 +40,7 @@ __device__ __forceinline__ void sample(LayerJob const& job, StepEntry const& ste
 }
 
 __global__ void __launch_bounds__(threads) activate_kernel(LayerJob job) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const r = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
@@ -64,6 +65,7 @@ __global__ void __launch_bounds__(threads) activate_kernel(LayerJob job) {
 }
 
 __global__ void __launch_bounds__(threads) drop_kernel(LayerJob job) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const r = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
@@ -125,6 +127,7 @@ __device__ void row_gradient(LayerJob const& job, StepEntry const& step, unsigne
 }
 
 __global__ void __launch_bounds__(threads) activation_gradient_kernel(LayerJob job) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const r = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
@@ -144,6 +147,7 @@ __global__ void __launch_bounds__(threads) activation_gradient_kernel(LayerJob j
 // ---- sums for the loss -------------------------------------------------------------------------------------------------------------
 
 __global__ void __launch_bounds__(threads) absolute_sum_kernel(LayerJob job, Span<double> partial) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const count = std::int64_t{step.rows} * job.out;
@@ -156,6 +160,7 @@ __global__ void __launch_bounds__(threads) absolute_sum_kernel(LayerJob job, Spa
 }
 
 __global__ void __launch_bounds__(threads) divergence_kernel(LayerJob job, Span<double> partial) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const count = std::int64_t{step.rows} * job.out;

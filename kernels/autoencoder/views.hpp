@@ -63,6 +63,7 @@ struct StepView {
     Span<StepEntry const> entries;
     std::int64_t* at = nullptr;               ///< one for each model
     unsigned long long* first_bad = nullptr;  ///< one for each model: the first step with a loss or an update that is not finite
+    bool overlap = false;                     ///< launches start while those ahead of them end; not the first one of a step
 
     [[nodiscard]] CA3_HOST_DEVICE StepEntry const& entry(unsigned model) const { return entries.of(model)[at[model]]; }
     bool operator==(StepView const&) const = default;

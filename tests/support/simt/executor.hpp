@@ -81,6 +81,7 @@ struct Launch {
     CUstream_st* stream = nullptr;
     int cluster = 1;
     bool cooperative = false;
+    bool overlap = false;  ///< a thread that ends without ptx::grid_dependency_wait is a fault
     std::source_location where;
 };
 
@@ -132,6 +133,7 @@ struct Thread {
     uint3 index{};
     unsigned lane = 0;
     unsigned warp = 0;
+    bool waited = false;  ///< for the launches before
 };
 
 struct Block {
