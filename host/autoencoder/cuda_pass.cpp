@@ -195,7 +195,8 @@ void DeviceModels::forward_layer(Pass const& pass, int l, bool with_loss) {
                    .input = output(pass, l - 1),
                    .weight = weight(l),
                    .bias = {bias.data, bias.stride},
-                   .activation = activation_view(l)};
+                   .activation = activation_view(l),
+                   .deep = tuning_.deep};
     bool const at_once = activates_at_once(p);
     bool const keeps_before = pass.gradients && (differentiates_before(p.activation.kind) || !is_simple(pass, l));
     if (!at_once || keeps_before) job.before = p.batch_norm() ? matrix(s.normalised, s.linear_ld) : matrix(s.before, s.linear_ld);
@@ -262,7 +263,7 @@ void DeviceModels::backward(Pass const& pass) {
     int waiting = -1;
     for (int l = layers() - 1; l >= 0; --l) {
         layer_gradient(pass, l, activation_done);
-        BackwardJob job{.step = pass.step, .update = pass.rule, .input = {}, .weight = {}};
+        BackwardJob job{.step = pass.step, .update = pass.rule, .input = {}, .weight = {}, .deep = tuning_.deep};
         if (waiting >= 0) job.weight[0] = weight_job(pass, waiting);
         waiting = l;
         if (l > 0 || pass.input_gradient) {

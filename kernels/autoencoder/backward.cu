@@ -1,6 +1,8 @@
 #include "core/state.hpp"
 #include "kernels/autoencoder/product.cuh"
 
+#include <algorithm>
+
 namespace ca3::autoencoder::cuda {
 
 namespace {
@@ -141,10 +143,17 @@ void launch_shape(Context const& context, CUstream_st* stream, int models, std::
            job, first, second);
 }
 
+std::int64_t all_tiles(BackwardJob const& job, std::int64_t batch, std::int64_t side) {
+    return tiles(job.input, batch, side) + tiles(job.weight[0], side) + tiles(job.weight[1], side);
+}
+
 template <Precision precision>
 void launch_precision(Context const& context, CUstream_st* stream, int models, std::int64_t batch, BackwardJob const& job) {
-    std::int64_t const large = tiles(job.input, batch, 64) + tiles(job.weight[0], 64) + tiles(job.weight[1], 64);
-    if (has_large_tiles(context, large)) return launch_shape<precision, TileShape<64>>(context, stream, models, batch, job);
+    if (has_large_tiles(context, all_tiles(job, batch, 64)))
+        return launch_shape<precision, TileShape<64>>(context, stream, models, batch, job);
+    std::int64_t const depth = std::max<std::int64_t>(job.input.linear, batch);
+    if (job.deep && has_deep_tiles<precision>(context, all_tiles(job, batch, 32), depth))
+        return launch_shape<precision, DeepTile<precision>>(context, stream, models, batch, job);
     launch_shape<precision, TileShape<32>>(context, stream, models, batch, job);
 }
 

@@ -76,6 +76,8 @@ bool large(Context const& context, std::int64_t batch, std::int64_t out) {
 template <Precision precision>
 void launch_precision(Context const& context, CUstream_st* stream, int models, std::int64_t batch, ForwardJob const& job) {
     if (large(context, batch, job.out)) return launch_shape<precision, TileShape<64>>(context, stream, models, batch, job);
+    if (job.deep && has_deep_tiles<precision>(context, tiles_of(batch, job.out, 32), job.in))
+        return launch_shape<precision, DeepTile<precision>>(context, stream, models, batch, job);
     launch_shape<precision, TileShape<32>>(context, stream, models, batch, job);
 }
 

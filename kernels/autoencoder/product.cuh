@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/autoencoder/elementary.cuh"
+#include "kernels/common/device.cuh"
 #include "kernels/common/ptx.cuh"
 
 #include <cstdint>
@@ -21,19 +22,25 @@ struct Operand {
     std::int32_t extent;  ///< rows (columns) of C that there are
 };
 
-template <int side_>
-struct TileShape {
+/// Of side x side elements, by pieces of `depth_` along k, of which `stages_` are in shared memory or on their way.
+template <int side_, int threads_, int depth_, int stages_, int blocks_>
+struct Tile {
     static constexpr int side = side_;
-    static constexpr int threads = side == 64 ? 256 : 128;
-    static constexpr int depth = side == 64 ? 32 : 64;
-    static constexpr int blocks = side == 64 ? 2 : 3;  ///< on a multiprocessor, at least: bounds the registers
-    static constexpr int stages = 3;
+    static constexpr int threads = threads_;
+    static constexpr int depth = depth_;
+    static constexpr int stages = stages_;
+    static constexpr int blocks = blocks_;         ///< on a multiprocessor, at least: bounds the registers
     static constexpr int pitch_along = depth + 4;  ///< floats: rows of 16 bytes, fragments without bank conflicts
     static constexpr int pitch_across = side + 8;
     static constexpr int operand_floats = side * pitch_along > depth* pitch_across ? side* pitch_along : depth* pitch_across;
     static constexpr int stage_floats = 2 * operand_floats;
     static constexpr int shared_bytes = stages * stage_floats * static_cast<int>(sizeof(float));
 };
+template <int side>
+using TileShape = std::conditional_t<side == 64, Tile<64, 256, 32, 3, 2>, Tile<32, 128, 64, 3, 3>>;
+/// For a block that has a multiprocessor to itself: three times the bytes on their way and, with tensor cores, twice the warps.
+template <Precision precision>
+using DeepTile = std::conditional_t<precision == Precision::f32, Tile<32, 128, 64, 8, 1>, Tile<32, 256, 128, 4, 1>>;
 
 /// Starts the copies of one piece of an operand: its rows [first, first + side), depths [k, k + Shape::depth).
 template <class Shape, bool along>
@@ -323,6 +330,22 @@ __device__ __forceinline__ void for_tile(S& sums, std::int32_t first_row, std::i
 inline bool has_large_tiles(Context const& context, std::int64_t large_tiles) {
     return large_tiles >= context.state().device.multiprocessors;
 }
+/// What a launch takes, in latencies of the memory, where it is them that it waits for: the pieces that are on their way together come
+/// after one, and a block begins and ends with about one more each.
+template <class Shape>
+std::int64_t latencies(std::int64_t multiprocessors, std::int64_t tiles, std::int64_t depth) {
+    std::int64_t const at_once = multiprocessors * Shape::blocks, together = std::int64_t{Shape::stages - 1} * Shape::depth;
+    return (tiles + at_once - 1) / at_once * ((depth + together - 1) / together + 2);
+}
+/// Whether deep tiles are worth their while for `tiles` tiles of 32 whose sums go over `depth`.
+template <Precision precision>
+bool has_deep_tiles(Context const& context, std::int64_t tiles, std::int64_t depth) {
+    using Deep = DeepTile<precision>;
+    std::int64_t const multiprocessors = context.state().device.multiprocessors;
+    return latencies<Deep>(multiprocessors, tiles, depth) < latencies<TileShape<32>>(multiprocessors, tiles, depth) &&
+           device_limits(context.device()).shared_bytes_per_block >= Deep::shared_bytes;
+}
+
 /// f(std::integral_constant<Precision, p>) with the p that is `precision`, which is not f64.
 template <class F>
 void with_precision(Precision precision, F const& f) {

@@ -139,6 +139,7 @@ struct ForwardJob {
     Matrix<float> before;  ///< of the activation; or none
     Matrix<float> active;  ///< or none: the linear map only
     LossView loss;
+    bool deep = false;  ///< deep tiles where they are worth their while
 };
 
 /// How a gradient becomes an update. See UpdateRule.
@@ -193,6 +194,7 @@ struct BackwardJob {
     UpdateView update;
     InputGradientJob input;
     WeightGradientJob weight[2];
+    bool deep = false;
 };
 
 /// Both run with `batch` rows at most. Asynchronous; deterministic: every sum has one order.

@@ -1,6 +1,7 @@
 // What is there to be measured computes the same as the usual way.
 #include "autoencoder/cuda_tuning.hpp"
 #include "support/compare.hpp"
+#include "support/simt/executor.hpp"
 
 #include <ca3/autoencoder.hpp>
 #include <ca3/error.hpp>
@@ -8,8 +9,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ca3::autoencoder {
@@ -58,6 +62,7 @@ struct Trained {
     std::vector<float> outputs;
     std::vector<double> losses;
 };
+/// Both epochs run three batches, the last one of a row less.
 Trained trained(Context const& context, Architecture const& net, Precision precision, std::int64_t batch) {
     std::int64_t const rows = 3 * batch - 1;
     auto const values = samples(rows, net.inputs);
@@ -85,6 +90,50 @@ TEST(AutoencoderTuning, OverlapChangesNoBit) {
         EXPECT_EQ(expected.outputs, actual.outputs);
         EXPECT_EQ(expected.losses, actual.losses);
     }
+}
+
+double distance(auto const& a, auto const& b) {
+    EXPECT_EQ(a.size(), b.size());
+    double most = 0.0, largest = 0.0;
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+        most = std::max(most, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+        largest = std::max(largest, std::abs(static_cast<double>(a[i])));
+    }
+    return most / largest;
+}
+
+/// Sums of f32 go in one order whatever the tile. With tensor cores both ways part from the exact result by at most the share by which
+/// TensorCoresKeepTheirBits lets them, so from each other by twice that; and they do part. 460 and 133 are more than what deep tiles have
+/// on its way together and more than usual ones have, and no multiples of a piece.
+TEST(AutoencoderTuning, DeepTilesComputeTheSame) {
+    Architecture const net{460, {9, hyperbolic_tangent}, {133, relu}, {460, sigmoid}};
+    simt::Scope const scope({.multiprocessors = 1000});
+    for (auto const& [precision, share] : {std::pair{Precision::f32, 0.0}, std::pair{Precision::tf32x3, 1e-5},
+                                           std::pair{Precision::tf32, 3e-3}, std::pair{Precision::bf16, 2.4e-2}}) {
+        Trained const usual = trained(Context::cuda(), net, precision, 5);
+        Words const words("deep");
+        Trained const deep = trained(Context::cuda(), net, precision, 5);
+        if (precision == Precision::f32) {
+            EXPECT_EQ(usual.outputs, deep.outputs);
+            EXPECT_EQ(usual.losses, deep.losses);
+        } else {
+            EXPECT_NE(usual.outputs, deep.outputs);
+            EXPECT_LT(distance(usual.outputs, deep.outputs), 2.0 * share);
+            EXPECT_LT(distance(usual.losses, deep.losses), 2.0 * share);
+        }
+        if (precision != Precision::tf32) continue;
+        simt::Scope const ordered({.order = simt::Order::random, .blocks = simt::Order::random, .seed = 5, .multiprocessors = 1000});
+        EXPECT_EQ(deep.outputs, trained(Context::cuda(), net, precision, 5).outputs);
+    }
+}
+
+/// A device whose blocks have less shared memory than deep tiles need keeps the usual ones.
+TEST(AutoencoderTuning, DeepTilesNeedTheirMemory) {
+    Architecture const net{300, {9, hyperbolic_tangent}, {300, sigmoid}};
+    simt::Scope const scope({.shared_bytes = 100 << 10, .multiprocessors = 1000});
+    Trained const usual = trained(Context::cuda(), net, Precision::tf32, 5);
+    Words const words("deep,overlap");
+    EXPECT_EQ(usual.outputs, trained(Context::cuda(), net, Precision::tf32, 5).outputs);
 }
 
 }  // namespace
