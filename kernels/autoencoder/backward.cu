@@ -31,11 +31,12 @@ __device__ __forceinline__ void input_gradient_tile(InputGradientJob const& job,
             if (job.active) below.y = load_four(job.active.of(model) + row * job.active.ld + column, count);
             return below;
         },
-        [&](std::int32_t row, std::int32_t column, Four g, std::int32_t count, Below const& below) {
-#pragma unroll
-            for (int j = 0; j < 4; ++j)
-                g.x[j] = differentiated(job.activation, model, column + j, g.x[j], below.z.x[j], below.y.x[j], j < count);
-            store_four(job.out.of(model) + row * job.out.ld + column, g, count);
+        [&](auto const& loop) { with_kind(job.activation.kind, loop); },
+        [&](auto kind, std::int32_t row, std::int32_t column, Four const& g, std::int32_t count, Below const& below) {
+            Four const out = make_four([&](int j) {
+                return differentiated_as<kind()>(job.activation, model, column + j, g.x[j], below.z.x[j], below.y.x[j], j < count);
+            });
+            store_four(job.out.of(model) + row * job.out.ld + column, out, count);
         });
 }
 
@@ -50,12 +51,13 @@ __device__ __forceinline__ Parameters load_parameters(UpdateView const& u, unsig
     return x;
 }
 /// Updates `count` neighbours. @returns whether they stayed finite
+template <Rule rule>
 __device__ __forceinline__ bool update_four(UpdateView const& u, StepEntry const& step, unsigned model, std::int64_t at, Four const& g,
                                             std::int32_t count, Parameters x) {
     bool finite = true;
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-        update_value(u, step, 1.0f, g.x[j], x.p.x[j], x.m.x[j], x.v.x[j]);
+        update_value<rule>(u, step, 1.0f, g.x[j], x.p.x[j], x.m.x[j], x.v.x[j]);
         finite = finite && (j >= count || is_finite(x.p.x[j]));
     }
     store_four(u.parameters.of(model) + at, x.p, count);
@@ -85,17 +87,24 @@ __device__ __forceinline__ void weight_gradient_tile(WeightGradientJob const& jo
                                                           bias += a[k * Shape::pitch_across + threadIdx.x];
                                                   });
     bool finite = true;
+    struct Kept {};
     for_tile<Shape>(
         sums, first_row, first_column, job.linear, job.in,
         [&](std::int32_t row, std::int32_t column, std::int32_t count) {
             return job.update ? load_parameters(update, model, job.weight + row * job.ld + column, count) : Parameters{};
         },
-        [&](std::int32_t row, std::int32_t column, Four const& g, std::int32_t count, Parameters const& x) {
+        [&](auto const& loop) {
+            if (job.update)
+                with_rule(update, loop);
+            else
+                loop(Kept());
+        },
+        [&](auto rule, std::int32_t row, std::int32_t column, Four const& g, std::int32_t count, Parameters const& x) {
             std::int64_t const at = job.weight + row * job.ld + column;
-            if (job.elsewhere)
+            if constexpr (!std::is_same_v<decltype(rule), Kept>)
+                finite = update_four<rule()>(update, step, model, at, g, count, x) && finite;
+            else if (job.elsewhere)
                 store_four(job.elsewhere.of(model) + row * job.elsewhere.ld + column, g, count);
-            else if (job.update)
-                finite = update_four(update, step, model, at, g, count, x) && finite;
             else
                 store_four(update.gradients.of(model) + at, g, count);
         });

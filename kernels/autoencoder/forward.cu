@@ -35,19 +35,16 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks) forward_kernel(
                     [&](std::int32_t row, std::int32_t column, Four const& z, std::int32_t count) {
                         if (job.before) store_four(job.before.of(model) + row * job.before.ld + column, z, count);
                         if (!job.active) return;
-                        Four y;
-#pragma unroll
-                        for (int j = 0; j < 4; ++j) y.x[j] = activated(job.activation, model, column + j, z.x[j], j < count);
+                        Four const y = activated(job.activation, model, column, z, count);
                         store_four(job.active.of(model) + row * job.active.ld + column, y, count);
                         if (!job.loss.partial) return;
                         Four const t = load_four(job.loss.target.of(model) + row * job.loss.target.ld + column, count);
-                        Four gradient;
+                        FourCompared const c = compared(job.loss.kind, y, t);
 #pragma unroll
-                        for (int j = 0; j < 4; ++j) {
-                            auto const [value, slope] = compared(job.loss.kind, y.x[j], t.x[j]);
-                            if (j < count) loss += value;
-                            gradient.x[j] = differentiated(job.activation, model, column + j, slope * share, z.x[j], y.x[j], j < count);
-                        }
+                        for (int j = 0; j < 4; ++j)
+                            if (j < count) loss += c.value.x[j];
+                        Four const slope = make_four([&](int j) { return c.slope.x[j] * share; });
+                        Four const gradient = differentiated(job.activation, model, column, slope, z, y, count);
                         if (job.loss.gradient)
                             store_four(job.loss.gradient.of(model) + row * job.loss.gradient.ld + column, gradient, count);
                     });

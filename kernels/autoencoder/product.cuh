@@ -307,9 +307,11 @@ __device__ __forceinline__ void for_tile(S& sums, std::int32_t first_row, std::i
     }
 }
 /// The same; load(row, column, count) of all of them comes first, so that its reads are on their way together, and f gets what it gave.
-template <class Shape, class S, class Load, class F>
+/// with(g) calls g(which) once: f(which, row, column, four, count, loaded) has one loop for each `which`, as there are types of it, of
+/// which one runs.
+template <class Shape, class S, class Load, class With, class F>
 __device__ __forceinline__ void for_tile(S& sums, std::int32_t first_row, std::int32_t first_column, std::int32_t rows,
-                                         std::int32_t columns, Load const& load, F const& f) {
+                                         std::int32_t columns, Load const& load, With const& with, F const& f) {
     using Place = TilePlace<Shape>;
     decltype(load(0, 0, 0)) held[Place::steps] = {};
 #pragma unroll
@@ -318,11 +320,13 @@ __device__ __forceinline__ void for_tile(S& sums, std::int32_t first_row, std::i
         if (place.count > 0) held[step] = load(place.row, place.column, place.count);
     }
     stage_tile<Shape>(sums);
+    with([&](auto which) {
 #pragma unroll
-    for (int step = 0; step < Place::steps; ++step) {
-        Place const place(step, first_row, first_column, rows, columns);
-        if (place.count > 0) f(place.row, place.column, staged<Shape, S>(place), place.count, held[step]);
-    }
+        for (int step = 0; step < Place::steps; ++step) {
+            Place const place(step, first_row, first_column, rows, columns);
+            if (place.count > 0) f(which, place.row, place.column, staged<Shape, S>(place), place.count, held[step]);
+        }
+    });
 }
 
 /// Tiles of 64 where one model's keep the device busy, else of 32: the choice does not look at how many models there are, so that a model's
