@@ -196,7 +196,8 @@ void DeviceModels::forward_layer(Pass const& pass, int l, bool with_loss) {
                    .weight = weight(l),
                    .bias = {bias.data, bias.stride},
                    .activation = activation_view(l),
-                   .deep = tuning_.deep};
+                   .deep = tuning_.deep,
+                   .settled = pass.step.overlap && p.tied_to < 0};  // of a tied layer the launch ahead has made it
     bool const at_once = activates_at_once(p);
     bool const keeps_before = pass.gradients && (differentiates_before(p.activation.kind) || !is_simple(pass, l));
     if (!at_once || keeps_before) job.before = p.batch_norm() ? matrix(s.normalised, s.linear_ld) : matrix(s.before, s.linear_ld);
@@ -263,7 +264,12 @@ void DeviceModels::backward(Pass const& pass) {
     int waiting = -1;
     for (int l = layers() - 1; l >= 0; --l) {
         layer_gradient(pass, l, activation_done);
-        BackwardJob job{.step = pass.step, .update = pass.rule, .input = {}, .weight = {}, .deep = tuning_.deep};
+        BackwardJob job{.step = pass.step,
+                        .update = pass.rule,
+                        .input = {},
+                        .weight = {},
+                        .deep = tuning_.deep,
+                        .settled = pass.step.overlap};  // the launch ahead may change the weight of the layer above, or none
         if (waiting >= 0) job.weight[0] = weight_job(pass, waiting);
         waiting = l;
         if (l > 0 || pass.input_gradient) {

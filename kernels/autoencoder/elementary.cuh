@@ -269,6 +269,16 @@ __device__ __forceinline__ void store_four(float* to, Four const& four, std::int
     }
 }
 
+/// Four neighbours of a matrix or of parameters, of which the last ones may be padding.
+__device__ __forceinline__ Four load_padded(float const* from) {
+    Four four;
+    read_vector(four.x, from);
+    return four;
+}
+__device__ __forceinline__ void store_padded(float* to, Four const& four) {
+    *reinterpret_cast<float4*>(to) = make_float4(four.x[0], four.x[1], four.x[2], four.x[3]);
+}
+
 // ---- fours: what is done is looked up once for all of them, so that the instructions that run lie together ---------------------------
 
 /// f(j) becomes element j.

@@ -15,7 +15,8 @@
 /// Dense networks in device memory, as launchers and kernels see them.
 ///
 /// Many models of one architecture lie side by side: what differs from model to model is a Span with the distance to the next one's, and
-/// every kernel takes the model's number from blockIdx.z. Matrices are row-major; their rows begin at multiples of 16 bytes.
+/// every kernel takes the model's number from blockIdx.z. Matrices are row-major; their rows, and those of the parameters, begin at
+/// multiples of 16 bytes and are padded up to there with numbers that mean nothing.
 namespace ca3::autoencoder::cuda {
 
 /// An array of each model.
@@ -139,7 +140,8 @@ struct ForwardJob {
     Matrix<float> before;  ///< of the activation; or none
     Matrix<float> active;  ///< or none: the linear map only
     LossView loss;
-    bool deep = false;  ///< deep tiles where they are worth their while
+    bool deep = false;     ///< deep tiles where they are worth their while
+    bool settled = false;  ///< the launch ahead does not write `weight`
 };
 
 /// How a gradient becomes an update. See UpdateRule.
@@ -194,7 +196,8 @@ struct BackwardJob {
     UpdateView update;
     InputGradientJob input;
     WeightGradientJob weight[2];
-    bool deep = false;
+    bool deep = false;     ///< as in ForwardJob
+    bool settled = false;  ///< the launch ahead does not write `input.weight`
 };
 
 /// Both run with `batch` rows at most. Asynchronous; deterministic: every sum has one order.
