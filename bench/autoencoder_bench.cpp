@@ -6,7 +6,7 @@
 // Nets as in bench/peers/autoencoder_torch.py: deep, mid, thin, wide. --turns answers each line that it reads with "<median ms> <least ms>"
 // of about N steps (whole epochs), three times over, for a driver that alternates with another program (bench/peers/autoencoder_turns.py).
 // Training is MSE and Adam on synthetic digits that lie in memory as bytes. Before a net is timed its first loss is compared with the
-// reference's in f64.
+// reference's in f64. The environment variable CA3_TUNING chooses among ways of computing on a GPU (CONTRIBUTING.md).
 #include <ca3/autoencoder.hpp>
 #include <ca3/context.hpp>
 #include <ca3/error.hpp>
@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <iostream>
 #include <string>
@@ -202,6 +203,8 @@ int main(int argc, char** argv) {
             }
         }
         benchmark::AddCustomContext("ca3", Context::best().describe());
+        char const* const tuning = std::getenv("CA3_TUNING");
+        benchmark::AddCustomContext("CA3_TUNING", tuning != nullptr ? tuning : "");
         benchmark::Initialize(&argc, argv);
         if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
         benchmark::RunSpecifiedBenchmarks();

@@ -4,6 +4,7 @@
 #include "core/cuda.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 namespace ca3::autoencoder::cuda {
 namespace {
@@ -17,6 +18,19 @@ Buffer<T> uploaded(Context const& context, T const* from, std::int64_t count) {
 template <class T>
 Buffer<T> uploaded(Context const& context, std::vector<T> const& from) {
     return uploaded(context, from.data(), static_cast<std::int64_t>(from.size()));
+}
+/// Into memory that is there already where it is as large.
+template <class T>
+void upload(Context const& context, Buffer<T>& to, std::vector<T> const& from) {
+    if (to.size() == static_cast<std::int64_t>(from.size()) && !from.empty())
+        to.copy_from_host(from.data());
+    else
+        to = uploaded(context, from);
+}
+
+std::uint64_t next_number() {
+    static std::atomic<std::uint64_t> last = 0;
+    return ++last;
 }
 
 /// Rows one after the other.
@@ -51,7 +65,7 @@ DeviceCorruption device_corruption(CorruptionStep const& step) {
 }  // namespace
 
 DeviceData::DeviceData(Context const& context, Data const& data, std::int64_t width)
-    : context_(context), key_(key_of(data)), id_(data.id), width_(width), purpose_(data.noise) {
+    : context_(context), key_(key_of(data)), id_(data.id), number_(next_number()), width_(width), purpose_(data.noise) {
     if (data.inputs.are_bytes())
         bytes_ = uploaded(context_, data.inputs.bytes);
     else
@@ -107,7 +121,6 @@ bool DeviceData::is_of(Data const& data) const {
 }
 
 void DeviceData::set_members(std::span<std::span<std::int64_t const> const> orders, std::vector<std::uint64_t> const& seeds) {
-    seeds_ = uploaded(context_, seeds);
     std::size_t const length = orders.front().size();
     std::vector<std::int64_t> all;
     for (auto const& order : orders) {
@@ -115,7 +128,8 @@ void DeviceData::set_members(std::span<std::span<std::int64_t const> const> orde
                 [] { return std::string("models that train together take orders of one length"); });
         all.insert(all.end(), order.begin(), order.end());
     }
-    order_ = uploaded(context_, all);
+    upload(context_, seeds_, seeds);
+    upload(context_, order_, all);
     order_stride_ = static_cast<std::int64_t>(length);
 }
 

@@ -16,7 +16,8 @@ public:
     /// Samples, targets and corruptions of `data`.
     DeviceData(Context const&, Data const& data, std::int64_t width);
 
-    /// One order and one seed for each model; all orders are of one length, or all are empty. @throws InvalidArgument
+    /// One order and one seed for each model; all orders are of one length, or all are empty. They take the place of former ones that were
+    /// as many. @throws InvalidArgument
     void set_members(std::span<std::span<std::int64_t const> const> orders, std::vector<std::uint64_t> const& seeds);
 
     /// Whether `data` looks the same: the same memory and shapes. Its contents are not compared.
@@ -24,6 +25,8 @@ public:
     /// Whether it is the same: of one id.
     [[nodiscard]] bool has_id_of(Data const& data) const { return id_ != 0 && id_ == data.id; }
 
+    /// One that no other DeviceData of this process has. Not 0.
+    [[nodiscard]] std::uint64_t number() const { return number_; }
     [[nodiscard]] bool corrupts() const { return segments_.size() > 1 || segments_.front().count > 0; }
     [[nodiscard]] bool by_class() const { return classes_.size() > 0; }
     [[nodiscard]] bool has_targets() const { return target_bytes_.size() > 0 || target_values_.size() > 0; }
@@ -58,7 +61,7 @@ private:
 
     Context context_;
     Key key_;
-    std::uint64_t id_;
+    std::uint64_t id_, number_;
     std::int64_t width_;
     std::int64_t target_width_ = 0;
     random::Purpose purpose_;

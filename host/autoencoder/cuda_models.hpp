@@ -1,7 +1,9 @@
 #pragma once
 
 #include "autoencoder/cuda_data.hpp"
+#include "autoencoder/cuda_tuning.hpp"
 #include "autoencoder/engine.hpp"
+#include "kernels/autoencoder/graph.hpp"
 #include "kernels/autoencoder/views.hpp"
 
 #include <memory>
@@ -51,7 +53,7 @@ struct LayerSpace {
 /// numbers are those that it would have alone.
 class DeviceModels {
 public:
-    DeviceModels(Context context, Plan plan, Precision precision, int models);
+    DeviceModels(Context context, Plan plan, Precision precision, int models, Tuning tuning = tuning_of_environment());
 
     void put(int model, State const& state);
     void get(int model, State& state) const;
@@ -60,6 +62,8 @@ public:
 
     /// @return for each model the steps done whose loss and update were finite; see Engine::train
     [[nodiscard]] std::vector<std::int64_t> train(ManyJob const& job);
+    /// How often the launches of a training step have been recorded.
+    [[nodiscard]] std::int64_t recordings() const { return recordings_; }
     /// See Engine, for model 0 alone.
     [[nodiscard]] double evaluate(Data const& data, Objective const& objective, Batches const& batches);
     [[nodiscard]] double gradients(GradientJob const& job);
@@ -80,15 +84,38 @@ private:
         UpdateView rule{};
         double clip_norm = 0.0;
     };
-    /// What a job's steps have in common on the device.
+    /// What a job's steps have in common on the device. Kept from job to job, and made anew where one needs more.
     struct Steps {
         Buffer<StepEntry> entries;
+        Buffer<double> losses;
         Buffer<std::int64_t> at;
         Buffer<unsigned long long> first_bad;
-        Buffer<double> losses;
-        std::int64_t count = 0;
+        Buffer<LossTerm> terms;
+        std::vector<LossTerm> terms_there;
+        int models = 0;
+        std::int64_t capacity = 0;  ///< steps of a model
 
-        [[nodiscard]] StepView view() const { return {{entries.data(), count}, at.data(), first_bad.data()}; }
+        [[nodiscard]] StepView view(bool overlap = false) const {
+            return {{entries.data(), capacity}, at.data(), first_bad.data(), overlap};
+        }
+    };
+    /// All that the launches of a training step depend on and that may change from job to job.
+    struct Recorded {
+        Objective objective;
+        UpdateView rule;
+        double clip_norm = 0.0;
+        std::int64_t batch = 0;
+        std::uint64_t data = 0;
+        Span<std::int64_t const> order;
+        std::uint64_t const* seeds = nullptr;
+        StepView step;
+        double const* losses = nullptr;
+        LossTerm const* terms = nullptr;
+        std::int64_t term_count = 0;
+        float const* work = nullptr;
+        std::int64_t work_rows = 0;  ///< training's working memory has its places by this
+        double const* partials = nullptr;
+        bool operator==(Recorded const&) const = default;
     };
 
     // cuda_models.cpp: memory
@@ -97,12 +124,18 @@ private:
     void want_moments(UpdateRule const& rule);
     void pack(std::vector<double> const& from, float* to) const;
     void unpack(float const* from, std::vector<double>& to) const;
-    [[nodiscard]] Steps steps_of(std::vector<StepEntry> const& entries, int models) const;
+
+    // cuda_jobs.cpp
+    void prepare(Steps& steps, std::vector<StepEntry> const& entries, int models) const;
+    [[nodiscard]] std::vector<double> losses_of(Steps const& steps, std::int64_t count) const;
     [[nodiscard]] UpdateView update_view(UpdateRule const& rule) const;
+    void want_data(ManyJob const& job);
+    [[nodiscard]] std::vector<StepEntry> entries_of(ManyJob const& job) const;
+    void run_steps(Pass const& pass, std::int64_t count);
 
     // cuda_pass.cpp: the launches of a step
     void enqueue(Pass const& pass, Steps const& steps);
-    void add_terms(Pass const& pass);
+    void set_terms(Pass const& pass, Steps& steps) const;
     void forward_layer(Pass const& pass, int l, bool loss_at_once);
     void forward_layers(Pass const& pass, int first, int last, bool loss_at_once);
     void losses(Pass const& pass);
@@ -143,6 +176,7 @@ private:
     Plan plan_;
     Precision precision_;
     int models_;
+    Tuning tuning_;
     bool tied_ = false;
 
     // Numbers that training changes, one model after the other.
@@ -172,10 +206,13 @@ private:
     std::int64_t loss_partials_ = 0, partial_stride_ = 0;  ///< those of the loss come first
     Buffer<double> partials_;
     Buffer<float> clip_scale_;
-    Buffer<LossTerm> terms_;
-    int term_count_ = 0;
 
     std::unique_ptr<DeviceData> train_data_, test_data_;  ///< of the last job
+    Steps train_steps_, other_steps_;
+    Recorded recorded_;
+    std::unique_ptr<StepGraph> graph_;  ///< of recorded_, or none
+    std::int64_t recordings_ = 0;
+    std::int64_t unrecorded_ = 0;  ///< steps asked for since recorded_ changed
 };
 
 }  // namespace ca3::autoencoder::cuda

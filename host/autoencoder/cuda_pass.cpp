@@ -136,7 +136,7 @@ bool DeviceModels::loss_at_once(Pass const& pass) const {
 
 // ---- a step ------------------------------------------------------------------------------------------------------------------------
 
-void DeviceModels::add_terms(Pass const& pass) {
+void DeviceModels::set_terms(Pass const& pass, Steps& steps) const {
     Objective const& objective = *pass.objective;
     std::vector<LossTerm> terms;
     bool const by_row = objective.loss == Loss::cross_entropy || objective.loss == Loss::nll;
@@ -158,9 +158,12 @@ void DeviceModels::add_terms(Pass const& pass) {
                              .count = sum_blocks,
                              .scale = objective.kl_scale,
                              .share = objective.kl_reduction == Reduction::sum ? LossTerm::Share::one : LossTerm::Share::rows});
-    term_count_ = static_cast<int>(terms.size());
-    terms_ = Buffer<LossTerm>(context_, term_count_);
-    terms_.copy_from_host(terms.data());
+    if (terms == steps.terms_there) return;
+    steps.terms_there.clear();  // in case of a throw
+    auto const count = static_cast<std::int64_t>(terms.size());
+    if (steps.terms.size() != count) steps.terms = Buffer<LossTerm>(context_, count);
+    steps.terms.copy_from_host(terms.data());
+    steps.terms_there = std::move(terms);
 }
 
 void DeviceModels::enqueue(Pass const& pass, Steps const& steps) {
@@ -177,8 +180,8 @@ void DeviceModels::enqueue(Pass const& pass, Steps const& steps) {
     }
     if (pass.gradients) backward(pass);
     if (pass.update) update(pass);
-    launch_finish(context_, context_.stream(), pass.models, pass.step, terms_.data(), term_count_, {partials_.data(), partial_stride_},
-                  {steps.losses.data(), steps.count});
+    launch_finish(context_, context_.stream(), pass.models, pass.step, steps.terms.data(), static_cast<int>(steps.terms.size()),
+                  {partials_.data(), partial_stride_}, {steps.losses.data(), steps.capacity});
 }
 
 void DeviceModels::forward_layers(Pass const& pass, int first, int last, bool at_once) {
@@ -203,7 +206,9 @@ void DeviceModels::forward_layer(Pass const& pass, int l, bool with_loss) {
                    .input = output(pass, l - 1),
                    .weight = weight(l),
                    .bias = {bias.data, bias.stride},
-                   .activation = activation_view(l)};
+                   .activation = activation_view(l),
+                   .deep = tuning_.deep,
+                   .settled = pass.step.overlap && p.tied_to < 0};  // of a tied layer the launch ahead has made it
     bool const at_once = activates_at_once(p);
     bool const keeps_before = pass.gradients && (differentiates_before(p.activation.kind) || !is_simple(pass, l));
     if (!at_once || keeps_before) job.before = p.batch_norm() ? matrix(s.normalised, s.linear_ld) : matrix(s.before, s.linear_ld);
@@ -272,7 +277,12 @@ void DeviceModels::backward(Pass const& pass) {
     int waiting = -1;
     for (int l = layers() - 1; l >= 0; --l) {
         layer_gradient(pass, l, activation_done);
-        BackwardJob job{.step = pass.step, .update = pass.rule, .input = {}, .weight = {}};
+        BackwardJob job{.step = pass.step,
+                        .update = pass.rule,
+                        .input = {},
+                        .weight = {},
+                        .deep = tuning_.deep,
+                        .settled = pass.step.overlap};  // the launch ahead may change the weight of the layer above, or none
         if (waiting >= 0) job.weight[0] = weight_job(pass, waiting);
         waiting = l;
         if (l > 0 || pass.input_gradient) {

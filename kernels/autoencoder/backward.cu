@@ -1,64 +1,76 @@
 #include "core/state.hpp"
 #include "kernels/autoencoder/product.cuh"
 
+#include <algorithm>
+
 namespace ca3::autoencoder::cuda {
 
 namespace {
 
-/// One tile of dz W.
+/// One tile of dz W. Waits in turn for the launches before.
 template <Precision precision, class Shape>
-__device__ __forceinline__ void input_gradient_tile(InputGradientJob const& job, StepEntry const& step, unsigned model, std::int32_t tile) {
+__device__ __forceinline__ void input_gradient_tile(InputGradientJob const& job, StepView const& view, unsigned model, std::int32_t tile,
+                                                    bool settled) {
     using S = Sums<Shape, precision, true, false>;
     std::int32_t const tiles_n = (job.in + Shape::side - 1) / Shape::side;
     std::int32_t const first_row = tile / tiles_n * Shape::side, first_column = tile % tiles_n * Shape::side;
-    if (first_row >= step.rows) return;
+    Loader<Shape, false> const weight({job.weight.of(model), job.weight.ld, job.in}, first_column, job.linear);
+    if (!settled) begin_in_turn();
+    start_b(weight, job.linear);
+    if (settled) begin_in_turn();
+    StepEntry const step = view.entry(model);
+    if (first_row >= step.rows) {
+        ptx::cp_async_commit();
+        ptx::cp_async_wait<0>();
+        return;
+    }
     S sums;
-#pragma unroll
-    for (int e = 0; e < S::count; ++e) sums.at(e) = 0.0f;
-    multiply_tile<Shape, precision, true, false>(sums, {job.linear_gradient.of(model), job.linear_gradient.ld, step.rows},
-                                                 {job.weight.of(model), job.weight.ld, job.in}, first_row, first_column, job.linear,
-                                                 [](float const*) {});
+    Loader<Shape, true> const gradient({job.linear_gradient.of(model), job.linear_gradient.ld, step.rows}, first_row, job.linear);
+    multiply_tile<Shape, precision>(
+        sums, gradient, weight, job.linear, [](S& to) { to.set([](int) { return 0.0f; }); }, [](float const*) {});
     struct Below {
         Four z, y;
     };
     for_tile<Shape>(
         sums, first_row, first_column, step.rows, job.in,
-        [&](std::int32_t row, std::int32_t column, std::int32_t count) {
+        [&](std::int32_t row, std::int32_t column) {
             Below below{};
-            if (job.before) below.z = load_four(job.before.of(model) + row * job.before.ld + column, count);
-            if (job.active) below.y = load_four(job.active.of(model) + row * job.active.ld + column, count);
+            if (job.before) below.z = load_padded(job.before.of(model) + row * job.before.ld + column);
+            if (job.active) below.y = load_padded(job.active.of(model) + row * job.active.ld + column);
             return below;
         },
-        [&](std::int32_t row, std::int32_t column, Four g, std::int32_t count, Below const& below) {
-#pragma unroll
-            for (int j = 0; j < 4; ++j)
-                g.x[j] = differentiated(job.activation, model, column + j, g.x[j], below.z.x[j], below.y.x[j], j < count);
-            store_four(job.out.of(model) + row * job.out.ld + column, g, count);
+        [&](auto const& loop) { with_kind(job.activation.kind, loop); },
+        [&](auto kind, std::int32_t row, std::int32_t column, Four const& g, std::int32_t count, Below const& below) {
+            Four const out = make_four([&](int j) {
+                return differentiated_as<kind()>(job.activation, model, column + j, g.x[j], below.z.x[j], below.y.x[j], j < count);
+            });
+            store_padded(job.out.of(model) + row * job.out.ld + column, out);
         });
 }
 
 struct Parameters {
     Four p, m, v;
 };
-__device__ __forceinline__ Parameters load_parameters(UpdateView const& u, unsigned model, std::int64_t at, std::int32_t count) {
+__device__ __forceinline__ Parameters load_parameters(UpdateView const& u, unsigned model, std::int64_t at) {
     Parameters x{};
-    x.p = load_four(u.parameters.of(model) + at, count);
-    if (u.first) x.m = load_four(u.first.of(model) + at, count);
-    if (u.second) x.v = load_four(u.second.of(model) + at, count);
+    x.p = load_padded(u.parameters.of(model) + at);
+    if (u.first) x.m = load_padded(u.first.of(model) + at);
+    if (u.second) x.v = load_padded(u.second.of(model) + at);
     return x;
 }
 /// Updates `count` neighbours. @returns whether they stayed finite
+template <Rule rule>
 __device__ __forceinline__ bool update_four(UpdateView const& u, StepEntry const& step, unsigned model, std::int64_t at, Four const& g,
                                             std::int32_t count, Parameters x) {
     bool finite = true;
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-        update_value(u, step, 1.0f, g.x[j], x.p.x[j], x.m.x[j], x.v.x[j]);
+        update_value<rule>(u, step, 1.0f, g.x[j], x.p.x[j], x.m.x[j], x.v.x[j]);
         finite = finite && (j >= count || is_finite(x.p.x[j]));
     }
-    store_four(u.parameters.of(model) + at, x.p, count);
-    if (u.first) store_four(u.first.of(model) + at, x.m, count);
-    if (u.second) store_four(u.second.of(model) + at, x.v, count);
+    store_padded(u.parameters.of(model) + at, x.p);
+    if (u.first) store_padded(u.first.of(model) + at, x.m);
+    if (u.second) store_padded(u.second.of(model) + at, x.v);
     return finite;
 }
 
@@ -70,32 +82,39 @@ __device__ __forceinline__ void weight_gradient_tile(WeightGradientJob const& jo
     std::int32_t const tiles_n = (job.in + Shape::side - 1) / Shape::side;
     std::int32_t const first_row = tile / tiles_n * Shape::side, first_column = tile % tiles_n * Shape::side;
     S sums;
-#pragma unroll
-    for (int e = 0; e < S::count; ++e) sums.at(e) = 0.0f;
+    Loader<Shape, false> const gradient({job.linear_gradient.of(model), job.linear_gradient.ld, job.linear}, first_row, step.rows);
+    Loader<Shape, false> const input({job.input.of(model), job.input.ld, job.in}, first_column, step.rows);
+    start_b(input, step.rows);
     bool const sums_bias = job.bias >= 0 && first_column == 0 && threadIdx.x < Shape::side;
     float bias = 0.0f;
-    multiply_tile<Shape, precision, false, false>(sums, {job.linear_gradient.of(model), job.linear_gradient.ld, job.linear},
-                                                  {job.input.of(model), job.input.ld, job.in}, first_row, first_column, step.rows,
-                                                  [&](float const* a) {
-                                                      if (!sums_bias) return;
+    multiply_tile<Shape, precision>(
+        sums, gradient, input, step.rows, [](S& to) { to.set([](int) { return 0.0f; }); },
+        [&](float const* a) {
+            if (!sums_bias) return;
 #pragma unroll 16
-                                                      for (int k = 0; k < Shape::depth; ++k)
-                                                          bias += a[k * Shape::pitch_across + threadIdx.x];
-                                                  });
+            for (int k = 0; k < Shape::depth; ++k) bias += a[k * Shape::pitch_across + threadIdx.x];
+        });
     bool finite = true;
+    struct Kept {};
     for_tile<Shape>(
         sums, first_row, first_column, job.linear, job.in,
-        [&](std::int32_t row, std::int32_t column, std::int32_t count) {
-            return job.update ? load_parameters(update, model, job.weight + row * job.ld + column, count) : Parameters{};
+        [&](std::int32_t row, std::int32_t column) {
+            return job.update ? load_parameters(update, model, job.weight + row * job.ld + column) : Parameters{};
         },
-        [&](std::int32_t row, std::int32_t column, Four const& g, std::int32_t count, Parameters const& x) {
-            std::int64_t const at = job.weight + row * job.ld + column;
-            if (job.elsewhere)
-                store_four(job.elsewhere.of(model) + row * job.elsewhere.ld + column, g, count);
-            else if (job.update)
-                finite = update_four(update, step, model, at, g, count, x) && finite;
+        [&](auto const& loop) {
+            if (job.update)
+                with_rule(update, loop);
             else
-                store_four(update.gradients.of(model) + at, g, count);
+                loop(Kept());
+        },
+        [&](auto rule, std::int32_t row, std::int32_t column, Four const& g, std::int32_t count, Parameters const& x) {
+            std::int64_t const at = job.weight + row * job.ld + column;
+            if constexpr (!std::is_same_v<decltype(rule), Kept>)
+                finite = update_four<rule()>(update, step, model, at, g, count, x) && finite;
+            else if (job.elsewhere)
+                store_padded(job.elsewhere.of(model) + row * job.elsewhere.ld + column, g);
+            else
+                store_padded(update.gradients.of(model) + at, g);
         });
     std::int32_t const unit = first_row + static_cast<std::int32_t>(threadIdx.x);
     if (sums_bias && unit < job.linear) {
@@ -111,9 +130,10 @@ __device__ __forceinline__ void weight_gradient_tile(WeightGradientJob const& jo
 template <Precision precision, class Shape>
 __global__ void __launch_bounds__(Shape::threads, Shape::blocks) backward_kernel(BackwardJob job, std::int32_t first, std::int32_t second) {
     unsigned const model = blockIdx.z;
-    StepEntry const step = job.step.entry(model);
     auto const block = static_cast<std::int32_t>(blockIdx.x);
-    if (block < first) return input_gradient_tile<precision, Shape>(job.input, step, model, block);
+    if (block < first) return input_gradient_tile<precision, Shape>(job.input, job.step, model, block, job.settled);
+    begin_in_turn();
+    StepEntry const step = job.step.entry(model);
     bool const other = block >= second;
     weight_gradient_tile<precision, Shape>(other ? job.weight[1] : job.weight[0], job.update, job.step, step, model,
                                            block - (other ? second : first));
@@ -135,14 +155,22 @@ void launch_shape(Context const& context, CUstream_st* stream, int models, std::
            {.grid = dim3(static_cast<unsigned>(second + tiles(job.weight[1], Shape::side)), 1, static_cast<unsigned>(models)),
             .block = dim3(Shape::threads),
             .shared_bytes = Shape::shared_bytes,
-            .stream = stream},
+            .stream = stream,
+            .overlap = job.step.overlap},
            job, first, second);
+}
+
+std::int64_t all_tiles(BackwardJob const& job, std::int64_t batch, std::int64_t side) {
+    return tiles(job.input, batch, side) + tiles(job.weight[0], side) + tiles(job.weight[1], side);
 }
 
 template <Precision precision>
 void launch_precision(Context const& context, CUstream_st* stream, int models, std::int64_t batch, BackwardJob const& job) {
-    std::int64_t const large = tiles(job.input, batch, 64) + tiles(job.weight[0], 64) + tiles(job.weight[1], 64);
-    if (has_large_tiles(context, large)) return launch_shape<precision, TileShape<64>>(context, stream, models, batch, job);
+    if (has_large_tiles(context, all_tiles(job, batch, 64)))
+        return launch_shape<precision, TileShape<64>>(context, stream, models, batch, job);
+    std::int64_t const depth = std::max<std::int64_t>(job.input.linear, batch);
+    if (job.deep && has_deep_tiles<precision>(context, all_tiles(job, batch, 32), depth))
+        return launch_shape<precision, DeepTile<precision>>(context, stream, models, batch, job);
     launch_shape<precision, TileShape<32>>(context, stream, models, batch, job);
 }
 
@@ -150,16 +178,7 @@ void launch_precision(Context const& context, CUstream_st* stream, int models, s
 
 void launch_backward(Context const& context, CUstream_st* stream, Precision precision, int models, std::int64_t batch,
                      BackwardJob const& job) {
-    switch (precision) {
-        case Precision::tf32x3:
-            return launch_precision<Precision::tf32x3>(context, stream, models, batch, job);
-        case Precision::tf32:
-            return launch_precision<Precision::tf32>(context, stream, models, batch, job);
-        case Precision::bf16:
-            return launch_precision<Precision::bf16>(context, stream, models, batch, job);
-        default:
-            return launch_precision<Precision::f32>(context, stream, models, batch, job);
-    }
+    with_precision(precision, [&](auto p) { launch_precision<p()>(context, stream, models, batch, job); });
 }
 
 }  // namespace ca3::autoencoder::cuda

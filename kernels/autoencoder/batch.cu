@@ -114,6 +114,7 @@ __device__ __forceinline__ std::int32_t count_from(std::int64_t column, std::int
 
 /// One row of the batch: blockIdx.y 0 makes the inputs, 1 the targets.
 __global__ void __launch_bounds__(threads, 4) batch_kernel(BatchJob job) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     auto const r = static_cast<std::int64_t>(blockIdx.x);

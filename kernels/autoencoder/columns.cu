@@ -27,6 +27,7 @@ __device__ double column_sum(std::int32_t rows, bool there, double (&room)[parts
 }
 
 __global__ void __launch_bounds__(threads) normalise_kernel(NormJob job) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     auto const u = static_cast<std::int32_t>(blockIdx.x * columns + threadIdx.x % columns);
@@ -66,6 +67,7 @@ __global__ void __launch_bounds__(threads) normalise_kernel(NormJob job) {
 }
 
 __global__ void __launch_bounds__(threads) normalise_gradient_kernel(NormJob job) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     auto const u = static_cast<std::int32_t>(blockIdx.x * columns + threadIdx.x % columns);
@@ -93,6 +95,7 @@ __global__ void __launch_bounds__(threads) normalise_gradient_kernel(NormJob job
 
 /// Running mean and unbiased variance, momentum 0.1.
 __global__ void __launch_bounds__(threads) statistics_kernel(NormJob job) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     auto const u = static_cast<std::int32_t>(blockIdx.x * threads + threadIdx.x);
@@ -106,6 +109,7 @@ __global__ void __launch_bounds__(threads) statistics_kernel(NormJob job) {
 }
 
 __global__ void __launch_bounds__(threads) column_sums_kernel(ColumnJob job) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     auto const u = static_cast<std::int32_t>(blockIdx.x * columns + threadIdx.x % columns);
@@ -118,6 +122,7 @@ __global__ void __launch_bounds__(threads) column_sums_kernel(ColumnJob job) {
 
 /// All columns together, by one block.
 __global__ void __launch_bounds__(threads) total_kernel(ColumnJob job) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const count = std::int64_t{step.rows} * job.columns;
@@ -130,6 +135,7 @@ __global__ void __launch_bounds__(threads) total_kernel(ColumnJob job) {
 }
 
 __global__ void __launch_bounds__(threads) transpose_kernel(TransposeJob job) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     __shared__ float tile[columns][columns + 1];
     std::int32_t const tiles = (job.columns + columns - 1) / columns;

@@ -3,12 +3,21 @@
 #include "core/elementary.hpp"
 #include "kernels/autoencoder/views.hpp"
 #include "kernels/common/launch.cuh"
+#include "kernels/common/ptx.cuh"
 
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 /// What is done to single values: the CPU backend's own formulas on plain floats, so that both give the same bits.
 namespace ca3::autoencoder::cuda {
+
+/// The first thing in every kernel of a step: waits for all launches before it, then lets the next one start, which waits here in turn. So
+/// that when a kernel starts, all launches but the one ahead of it are done.
+__device__ __forceinline__ void begin_in_turn() {
+    ptx::grid_dependency_wait();
+    ptx::grid_dependents_launch();
+}
 
 __device__ __forceinline__ bool less(float a, float b) {
     return a < b;
@@ -53,45 +62,68 @@ __device__ __forceinline__ float slope_of(ActivationView const& a, unsigned mode
     return a.slopes ? a.slopes.of(model)[a.per_unit ? unit : 0] : a.slope;
 }
 
-/// @param there the unit exists: else no slope is read for it
-__device__ __forceinline__ float activated(ActivationView const& a, unsigned model, std::int64_t unit, float z, bool there = true) {
+/// f(std::integral_constant<Activation::Kind, k>) with the k that is the elementwise `kind`; k = prelu stands for leaky_relu too.
+template <class F>
+__device__ __forceinline__ auto with_kind(Activation::Kind kind, F const& f) {
     using Kind = Activation::Kind;
-    switch (a.kind) {
+    switch (kind) {
         case Kind::sigmoid:
-            return sigmoid_of(z);
+            return f(std::integral_constant<Kind, Kind::sigmoid>());
         case Kind::tanh:
-            return tanh_of(z);
+            return f(std::integral_constant<Kind, Kind::tanh>());
         case Kind::arctan:
-            return arctan_of(z);
+            return f(std::integral_constant<Kind, Kind::arctan>());
         case Kind::relu:
-            return z < 0.0f ? 0.0f : z;
+            return f(std::integral_constant<Kind, Kind::relu>());
         case Kind::leaky_relu:
         case Kind::prelu:
-            return z > 0.0f || !there ? z : slope_of(a, model, unit) * z;
+            return f(std::integral_constant<Kind, Kind::prelu>());
         default:
-            return z;
+            return f(std::integral_constant<Kind, Kind::identity>());
     }
 }
 
-/// g times the derivative at z, where y is the activation's value. z is read for arctan, leaky_relu and prelu, y for the others.
-__device__ __forceinline__ float differentiated(ActivationView const& a, unsigned model, std::int64_t unit, float g, float z, float y,
-                                                bool there = true) {
+/// @param there the unit exists: else no slope is read for it
+template <Activation::Kind kind>
+__device__ __forceinline__ float activated_as(ActivationView const& a, unsigned model, std::int64_t unit, float z, bool there) {
     using Kind = Activation::Kind;
-    switch (a.kind) {
-        case Kind::sigmoid:
-            return g * (y * (1.0f - y));
-        case Kind::tanh:
-            return g * (1.0f - y * y);
-        case Kind::arctan:
-            return g / (1.0f + z * z);
-        case Kind::relu:
-            return y > 0.0f ? g : 0.0f;
-        case Kind::leaky_relu:
-        case Kind::prelu:
-            return z > 0.0f || !there ? g : slope_of(a, model, unit) * g;
-        default:
-            return g;
-    }
+    if constexpr (kind == Kind::sigmoid)
+        return sigmoid_of(z);
+    else if constexpr (kind == Kind::tanh)
+        return tanh_of(z);
+    else if constexpr (kind == Kind::arctan)
+        return arctan_of(z);
+    else if constexpr (kind == Kind::relu)
+        return z < 0.0f ? 0.0f : z;
+    else if constexpr (kind == Kind::prelu)
+        return z > 0.0f || !there ? z : slope_of(a, model, unit) * z;
+    else
+        return z;
+}
+__device__ __forceinline__ float activated(ActivationView const& a, unsigned model, std::int64_t unit, float z) {
+    return with_kind(a.kind, [&](auto kind) { return activated_as<kind()>(a, model, unit, z, true); });
+}
+
+/// g times the derivative at z, where y is the activation's value. z is read for arctan, leaky_relu and prelu, y for the others.
+template <Activation::Kind kind>
+__device__ __forceinline__ float differentiated_as(ActivationView const& a, unsigned model, std::int64_t unit, float g, float z, float y,
+                                                   bool there) {
+    using Kind = Activation::Kind;
+    if constexpr (kind == Kind::sigmoid)
+        return g * (y * (1.0f - y));
+    else if constexpr (kind == Kind::tanh)
+        return g * (1.0f - y * y);
+    else if constexpr (kind == Kind::arctan)
+        return g / (1.0f + z * z);
+    else if constexpr (kind == Kind::relu)
+        return y > 0.0f ? g : 0.0f;
+    else if constexpr (kind == Kind::prelu)
+        return z > 0.0f || !there ? g : slope_of(a, model, unit) * g;
+    else
+        return g;
+}
+__device__ __forceinline__ float differentiated(ActivationView const& a, unsigned model, std::int64_t unit, float g, float z, float y) {
+    return with_kind(a.kind, [&](auto kind) { return differentiated_as<kind()>(a, model, unit, g, z, y, true); });
 }
 
 // ---- losses ------------------------------------------------------------------------------------------------------------------------
@@ -101,22 +133,38 @@ struct ValueAndSlope {
     float slope;
 };
 
-__device__ __forceinline__ ValueAndSlope compared(Loss loss, float x, float t) {
-    float const d = x - t;
+/// f(std::integral_constant<Loss, l>) with the l that is `loss`, which compares value by value.
+template <class F>
+__device__ __forceinline__ auto with_loss(Loss loss, F const& f) {
     switch (loss) {
         case Loss::l1:
-            return {absolute(d), d == 0.0f ? 0.0f : copy_sign(1.0f, d)};
-        case Loss::bce: {
-            float const rest = 1.0f - x, product = rest * x;
-            return {(t - 1.0f) * clamped_logarithm(rest) - t * clamped_logarithm(x), d / (product < 1e-12f ? 1e-12f : product)};
-        }
-        case Loss::bce_with_logits: {
-            float const e = exponential_of(0.0f - absolute(x));
-            return {fused(1.0f - t, x, x < 0.0f ? 0.0f - x : 0.0f) + clamped_logarithm(1.0f + e), sigmoid_of(x) - t};
-        }
+            return f(std::integral_constant<Loss, Loss::l1>());
+        case Loss::bce:
+            return f(std::integral_constant<Loss, Loss::bce>());
+        case Loss::bce_with_logits:
+            return f(std::integral_constant<Loss, Loss::bce_with_logits>());
         default:
-            return {d * d, d + d};
+            return f(std::integral_constant<Loss, Loss::mse>());
     }
+}
+
+template <Loss loss>
+__device__ __forceinline__ ValueAndSlope compared_as(float x, float t) {
+    float const d = x - t;
+    if constexpr (loss == Loss::l1) {
+        return {absolute(d), d == 0.0f ? 0.0f : copy_sign(1.0f, d)};
+    } else if constexpr (loss == Loss::bce) {
+        float const rest = 1.0f - x, product = rest * x;
+        return {(t - 1.0f) * clamped_logarithm(rest) - t * clamped_logarithm(x), d / (product < 1e-12f ? 1e-12f : product)};
+    } else if constexpr (loss == Loss::bce_with_logits) {
+        float const e = exponential_of(0.0f - absolute(x));
+        return {fused(1.0f - t, x, x < 0.0f ? 0.0f - x : 0.0f) + clamped_logarithm(1.0f + e), sigmoid_of(x) - t};
+    } else {
+        return {d * d, d + d};
+    }
+}
+__device__ __forceinline__ ValueAndSlope compared(Loss loss, float x, float t) {
+    return with_loss(loss, [&](auto l) { return compared_as<l()>(x, t); });
 }
 
 // ---- updates -----------------------------------------------------------------------------------------------------------------------
@@ -127,24 +175,36 @@ __device__ __forceinline__ float decayed(UpdateView const& u, float g, float p) 
     return g + (p > 0.0f ? u.l1 : p < 0.0f ? -u.l1 : 0.0f);
 }
 
+/// What there is code for.
+enum class Rule : std::uint8_t { plain_adam, adam, sgd };
+
+/// f(std::integral_constant<Rule, r>) with the r that `u` is.
+template <class F>
+__device__ __forceinline__ auto with_rule(UpdateView const& u, F const& f) {
+    if (u.kind != UpdateRule::Kind::adam) return f(std::integral_constant<Rule, Rule::sgd>());
+    if (!u.plain) return f(std::integral_constant<Rule, Rule::adam>());
+    return f(std::integral_constant<Rule, Rule::plain_adam>());
+}
+
 /// One step of the optimizer for a parameter p with moments m and v.
+template <Rule rule>
 __device__ __forceinline__ void update_value(UpdateView const& u, StepEntry const& step, float scale, float g, float& p, float& m,
                                              float& v) {
-    if (u.kind == UpdateRule::Kind::adam) {
-        if (!u.plain) {
-            g = decayed(u, g * scale, p);
-            p = p * step.shrink;
-        }
-        m = fused(u.gain1, g - m, m);
-        v = fused(u.gain2 * g, g, u.beta2 * v);
-        p = fused(0.0f - step.rate, m / fused(square_root(v), step.unroot2, u.epsilon), p);
-    } else {
+    if constexpr (rule == Rule::sgd) {
         g = decayed(u, g * scale, p);
         if (u.momentum) {
             m = step.first_step != 0 ? g : fused(u.beta1, m, u.gain1 * g);
             g = u.nesterov ? fused(u.beta1, m, g) : m;
         }
         p = fused(-step.rate, g, p);
+    } else {
+        if constexpr (rule == Rule::adam) {
+            g = decayed(u, g * scale, p);
+            p = p * step.shrink;
+        }
+        m = fused(u.gain1, g - m, m);
+        v = fused(u.gain2 * g, g, u.beta2 * v);
+        p = fused(0.0f - step.rate, m / fused(square_root(v), step.unroot2, u.epsilon), p);
     }
 }
 
@@ -154,7 +214,8 @@ __device__ __forceinline__ bool update_parameter(UpdateView const& u, StepEntry 
     float* const first = u.first ? u.first.of(model) + at : nullptr;
     float* const second = u.second ? u.second.of(model) + at : nullptr;
     float value = *p, m = first != nullptr ? *first : 0.0f, v = second != nullptr ? *second : 0.0f;
-    update_value(u, step, u.scale != nullptr ? u.scale[model] : 1.0f, g, value, m, v);
+    float const scale = u.scale != nullptr ? u.scale[model] : 1.0f;
+    with_rule(u, [&](auto rule) { update_value<rule()>(u, step, scale, g, value, m, v); });
     *p = value;
     if (first != nullptr) *first = m;
     if (second != nullptr) *second = v;
@@ -206,6 +267,53 @@ __device__ __forceinline__ void store_four(float* to, Four const& four, std::int
         for (int j = 0; j < 3; ++j)
             if (j < count) to[j] = four.x[j];
     }
+}
+
+/// Four neighbours of a matrix or of parameters, of which the last ones may be padding.
+__device__ __forceinline__ Four load_padded(float const* from) {
+    Four four;
+    read_vector(four.x, from);
+    return four;
+}
+__device__ __forceinline__ void store_padded(float* to, Four const& four) {
+    *reinterpret_cast<float4*>(to) = make_float4(four.x[0], four.x[1], four.x[2], four.x[3]);
+}
+
+// ---- fours: what is done is looked up once for all of them, so that the instructions that run lie together ---------------------------
+
+/// f(j) becomes element j.
+template <class F>
+__device__ __forceinline__ Four make_four(F const& f) {
+    Four four;
+#pragma unroll
+    for (int j = 0; j < 4; ++j) four.x[j] = f(j);
+    return four;
+}
+/// Of units unit ... unit + 3, of which there are `count`.
+__device__ __forceinline__ Four activated(ActivationView const& a, unsigned model, std::int64_t unit, Four const& z, std::int32_t count) {
+    return with_kind(
+        a.kind, [&](auto kind) { return make_four([&](int j) { return activated_as<kind()>(a, model, unit + j, z.x[j], j < count); }); });
+}
+__device__ __forceinline__ Four differentiated(ActivationView const& a, unsigned model, std::int64_t unit, Four const& g, Four const& z,
+                                               Four const& y, std::int32_t count) {
+    return with_kind(a.kind, [&](auto kind) {
+        return make_four([&](int j) { return differentiated_as<kind()>(a, model, unit + j, g.x[j], z.x[j], y.x[j], j < count); });
+    });
+}
+struct FourCompared {
+    Four value, slope;
+};
+__device__ __forceinline__ FourCompared compared(Loss loss, Four const& x, Four const& t) {
+    return with_loss(loss, [&](auto l) {
+        FourCompared four;
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+            auto const [value, slope] = compared_as<l()>(x.x[j], t.x[j]);
+            four.value.x[j] = value;
+            four.slope.x[j] = slope;
+        }
+        return four;
+    });
 }
 
 // ---- sums of a block, in one order -------------------------------------------------------------------------------------------------

@@ -9,46 +9,50 @@ template <Precision precision, class Shape>
 __global__ void __launch_bounds__(Shape::threads, Shape::blocks) forward_kernel(ForwardJob job) {
     using S = Sums<Shape, precision, true, true>;
     unsigned const model = blockIdx.z;
-    StepEntry const step = job.step.entry(model);
     std::int32_t const tiles_n = (job.out + Shape::side - 1) / Shape::side;
     std::int32_t const first_row = static_cast<std::int32_t>(blockIdx.x) / tiles_n * Shape::side;
     std::int32_t const first_column = static_cast<std::int32_t>(blockIdx.x) % tiles_n * Shape::side;
+    Loader<Shape, true> const weight({job.weight.of(model), job.weight.ld, job.out}, first_column, job.in);
+    if (!job.settled) begin_in_turn();
+    start_b(weight, job.in);
+    if (job.settled) begin_in_turn();
+    StepEntry const step = job.step.entry(model);
     if (first_row >= step.rows) {
+        ptx::cp_async_commit();
+        ptx::cp_async_wait<0>();
         if (job.loss.partial && threadIdx.x == 0) job.loss.partial.of(model)[blockIdx.x] = 0.0;
         return;
     }
 
     S sums;
-#pragma unroll
-    for (int e = 0; e < S::count; ++e) {
-        std::int32_t const column = first_column + S::column(e);
-        sums.at(e) = job.bias && S::part() == 0 && column < job.out ? job.bias.of(model)[column] : 0.0f;
-    }
-    multiply_tile<Shape, precision, true, true>(sums, {job.input.of(model), job.input.ld, step.rows},
-                                                {job.weight.of(model), job.weight.ld, job.out}, first_row, first_column, job.in,
-                                                [](float const*) {});
+    Loader<Shape, true> const input({job.input.of(model), job.input.ld, step.rows}, first_row, job.in);
+    multiply_tile<Shape, precision>(
+        sums, input, weight, job.in,
+        [&](S& to) {
+            float const* const bias = job.bias && S::part() == 0 ? job.bias.of(model) + first_column : nullptr;
+            std::int32_t const columns = job.out - first_column;
+            to.set([&](std::int32_t column) { return bias != nullptr && column < columns ? bias[column] : 0.0f; });
+        },
+        [](float const*) {});
 
-    float const share = static_cast<float>(1.0 / (static_cast<double>(step.rows) * static_cast<double>(job.out)));
+    float share = 0.0f;
+    if (job.loss.partial) share = static_cast<float>(1.0 / (static_cast<double>(step.rows) * static_cast<double>(job.out)));
     float loss = 0.0f;
     for_tile<Shape>(sums, first_row, first_column, step.rows, job.out,
                     [&](std::int32_t row, std::int32_t column, Four const& z, std::int32_t count) {
-                        if (job.before) store_four(job.before.of(model) + row * job.before.ld + column, z, count);
+                        if (job.before) store_padded(job.before.of(model) + row * job.before.ld + column, z);
                         if (!job.active) return;
-                        Four y;
-#pragma unroll
-                        for (int j = 0; j < 4; ++j) y.x[j] = activated(job.activation, model, column + j, z.x[j], j < count);
-                        store_four(job.active.of(model) + row * job.active.ld + column, y, count);
+                        Four const y = activated(job.activation, model, column, z, count);
+                        store_padded(job.active.of(model) + row * job.active.ld + column, y);
                         if (!job.loss.partial) return;
-                        Four const t = load_four(job.loss.target.of(model) + row * job.loss.target.ld + column, count);
-                        Four gradient;
+                        Four const t = load_padded(job.loss.target.of(model) + row * job.loss.target.ld + column);
+                        FourCompared const c = compared(job.loss.kind, y, t);
 #pragma unroll
-                        for (int j = 0; j < 4; ++j) {
-                            auto const [value, slope] = compared(job.loss.kind, y.x[j], t.x[j]);
-                            if (j < count) loss += value;
-                            gradient.x[j] = differentiated(job.activation, model, column + j, slope * share, z.x[j], y.x[j], j < count);
-                        }
-                        if (job.loss.gradient)
-                            store_four(job.loss.gradient.of(model) + row * job.loss.gradient.ld + column, gradient, count);
+                        for (int j = 0; j < 4; ++j)
+                            if (j < count) loss += c.value.x[j];
+                        Four const slope = make_four([&](int j) { return c.slope.x[j] * share; });
+                        Four const gradient = differentiated(job.activation, model, column, slope, z, y, count);
+                        if (job.loss.gradient) store_padded(job.loss.gradient.of(model) + row * job.loss.gradient.ld + column, gradient);
                     });
     if (!job.loss.partial) return;
     __syncthreads();  // shared memory is free
@@ -63,7 +67,8 @@ void launch_shape(Context const& context, CUstream_st* stream, int models, std::
            {.grid = dim3(static_cast<unsigned>(tiles_of(batch, job.out, Shape::side)), 1, static_cast<unsigned>(models)),
             .block = dim3(Shape::threads),
             .shared_bytes = Shape::shared_bytes,
-            .stream = stream},
+            .stream = stream,
+            .overlap = job.step.overlap},
            job);
 }
 
@@ -74,6 +79,8 @@ bool large(Context const& context, std::int64_t batch, std::int64_t out) {
 template <Precision precision>
 void launch_precision(Context const& context, CUstream_st* stream, int models, std::int64_t batch, ForwardJob const& job) {
     if (large(context, batch, job.out)) return launch_shape<precision, TileShape<64>>(context, stream, models, batch, job);
+    if (job.deep && has_deep_tiles<precision>(context, tiles_of(batch, job.out, 32), job.in))
+        return launch_shape<precision, DeepTile<precision>>(context, stream, models, batch, job);
     launch_shape<precision, TileShape<32>>(context, stream, models, batch, job);
 }
 
@@ -85,16 +92,7 @@ std::int64_t loss_tiles(Context const& context, std::int64_t batch, std::int64_t
 
 void launch_forward(Context const& context, CUstream_st* stream, Precision precision, int models, std::int64_t batch,
                     ForwardJob const& job) {
-    switch (precision) {
-        case Precision::tf32x3:
-            return launch_precision<Precision::tf32x3>(context, stream, models, batch, job);
-        case Precision::tf32:
-            return launch_precision<Precision::tf32>(context, stream, models, batch, job);
-        case Precision::bf16:
-            return launch_precision<Precision::bf16>(context, stream, models, batch, job);
-        default:
-            return launch_precision<Precision::f32>(context, stream, models, batch, job);
-    }
+    with_precision(precision, [&](auto p) { launch_precision<p()>(context, stream, models, batch, job); });
 }
 
 }  // namespace ca3::autoencoder::cuda

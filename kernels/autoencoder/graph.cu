@@ -11,11 +11,18 @@ StepGraph::StepGraph(Context context) : context_(std::move(context)) {}
 
 StepGraph::~StepGraph() = default;
 
-bool StepGraph::record(std::function<void()> const&) {
-    return false;
+bool StepGraph::record(std::function<void()> const& enqueue) {
+    if (context_.stream() == nullptr) return false;
+    simt::Recording recording;
+    enqueue();
+    launches_ = std::move(recording).launches();
+    return true;
 }
 
-void StepGraph::replay() const {}
+void StepGraph::replay() const {
+    ca3::cuda::CurrentDevice const current(context_.device());
+    for (auto const& launch : launches_) launch();
+}
 
 #else
 
@@ -41,6 +48,7 @@ bool StepGraph::record(std::function<void()> const& enqueue) {
     cudaError_t const code = cudaGraphInstantiate(&executable, graph, 0);
     cudaGraphDestroy(graph);
     check(code, "cudaGraphInstantiate");
+    if (executable_ != nullptr) cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(executable_));
     executable_ = executable;
     return true;
 }

@@ -3,10 +3,11 @@
 #include <ca3/context.hpp>
 
 #include <functional>
+#include <vector>
 
 namespace ca3::autoencoder::cuda {
 
-/// A step's launches, recorded once and given to the device as one. The host executor records nothing.
+/// A step's launches, recorded once and given to the device as one.
 class StepGraph {
 public:
     explicit StepGraph(Context context);
@@ -14,8 +15,8 @@ public:
     StepGraph(StepGraph const&) = delete;
     StepGraph& operator=(StepGraph const&) = delete;
 
-    /// Records what `enqueue` launches on the context's stream, without running it. @return false where it cannot be recorded: on the
-    /// default stream, or on the host executor
+    /// Records what `enqueue` launches on the context's stream, without running it, in place of what was recorded before. @return false
+    /// where it cannot be recorded: on the default stream
     [[nodiscard]] bool record(std::function<void()> const& enqueue);
     /// Runs what was recorded. Asynchronous.
     void replay() const;
@@ -23,6 +24,7 @@ public:
 private:
     Context context_;
     void* executable_ = nullptr;
+    std::vector<std::function<void()>> launches_;  ///< on the host executor
 };
 
 }  // namespace ca3::autoencoder::cuda

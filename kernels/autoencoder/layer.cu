@@ -46,6 +46,7 @@ __device__ __forceinline__ void project(std::int32_t n, float const* z, float* y
 }
 
 __global__ void __launch_bounds__(threads) activate_kernel(LayerJob job) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const r = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
@@ -77,6 +78,7 @@ __global__ void __launch_bounds__(threads) project_kernel(LayerJob job) {
 }
 
 __global__ void __launch_bounds__(threads) drop_kernel(LayerJob job) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const r = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
@@ -154,6 +156,7 @@ __global__ void __launch_bounds__(threads) project_gradient_kernel(LayerJob job)
 }
 
 __global__ void __launch_bounds__(threads) activation_gradient_kernel(LayerJob job) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const r = std::int64_t{blockIdx.x} * (threads / 32) + threadIdx.x / 32;
@@ -174,6 +177,7 @@ __global__ void __launch_bounds__(threads) activation_gradient_kernel(LayerJob j
 // ---- sums for the loss -------------------------------------------------------------------------------------------------------------
 
 __global__ void __launch_bounds__(threads) absolute_sum_kernel(LayerJob job, Span<double> partial) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const count = std::int64_t{step.rows} * job.out;
@@ -186,6 +190,7 @@ __global__ void __launch_bounds__(threads) absolute_sum_kernel(LayerJob job, Spa
 }
 
 __global__ void __launch_bounds__(threads) divergence_kernel(LayerJob job, Span<double> partial) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     std::int64_t const count = std::int64_t{step.rows} * job.out;

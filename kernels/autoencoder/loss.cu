@@ -81,6 +81,7 @@ __device__ double row_losses(RowLossJob const& job, StepEntry const& step, unsig
 }
 
 __global__ void __launch_bounds__(threads, 4) loss_kernel(RowLossJob job) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     bool const by_row = job.kind == Loss::cross_entropy || job.kind == Loss::nll;
@@ -105,6 +106,7 @@ __device__ __forceinline__ double divisor(LossTerm const& term, StepEntry const&
 
 __global__ void __launch_bounds__(threads)
     finish_kernel(StepView view, LossTerm const* terms, int count, Span<double const> partial, Span<double> losses) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = view.entry(model);
     __shared__ double room[threads / 32];
@@ -127,14 +129,18 @@ __global__ void __launch_bounds__(threads)
 
 void launch_loss(Context const& context, CUstream_st* stream, int models, RowLossJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(loss_kernel, {.grid = dim3(sum_blocks, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream}, job);
+    launch(
+        loss_kernel,
+        {.grid = dim3(sum_blocks, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream, .overlap = job.step.overlap},
+        job);
 }
 
 void launch_finish(Context const& context, CUstream_st* stream, int models, StepView const& step, LossTerm const* terms, int count,
                    Span<double const> partial, Span<double> losses) {
     ca3::cuda::CurrentDevice const current(context.device());
-    launch(finish_kernel, {.grid = dim3(1, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream}, step, terms, count,
-           partial, losses);
+    launch(finish_kernel,
+           {.grid = dim3(1, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream, .overlap = step.overlap}, step,
+           terms, count, partial, losses);
 }
 
 }  // namespace ca3::autoencoder::cuda

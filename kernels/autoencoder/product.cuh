@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/autoencoder/elementary.cuh"
+#include "kernels/autoencoder/tiles.cuh"
 #include "kernels/common/ptx.cuh"
 
 #include <cstdint>
@@ -20,38 +21,42 @@ struct Operand {
     std::int32_t extent;  ///< rows (columns) of C that there are
 };
 
-template <int side_>
-struct TileShape {
-    static constexpr int side = side_;
-    static constexpr int threads = side == 64 ? 256 : 128;
-    static constexpr int depth = side == 64 ? 32 : 64;
-    static constexpr int blocks = side == 64 ? 2 : 3;  ///< on a multiprocessor, at least: bounds the registers
-    static constexpr int stages = 3;
-    static constexpr int pitch_along = depth + 4;  ///< floats: rows of 16 bytes, fragments without bank conflicts
-    static constexpr int pitch_across = side + 8;
-    static constexpr int operand_floats = side * pitch_along > depth* pitch_across ? side* pitch_along : depth* pitch_across;
-    static constexpr int stage_floats = 2 * operand_floats;
-    static constexpr int shared_bytes = stages * stage_floats * static_cast<int>(sizeof(float));
-};
-
-/// Starts the copies of one piece of an operand: its rows [first, first + side), depths [k, k + Shape::depth).
+/// What a thread copies of an operand: in each piece fours that stand a fixed number of rows apart. Rows are those of memory.
 template <class Shape, bool along>
-__device__ __forceinline__ void load_operand(float* to, Operand const& x, std::int32_t first, std::int32_t k, std::int32_t depth) {
-    constexpr int per_row = (along ? Shape::depth : Shape::side) / 4;
-    constexpr int pieces = Shape::side * Shape::depth / 4;
-#pragma unroll
-    for (int p = 0; p < pieces / Shape::threads; ++p) {
-        int const piece = static_cast<int>(threadIdx.x) + p * Shape::threads;
-        int const line = piece / per_row, column = piece % per_row * 4;
-        std::int32_t const row = (along ? first : k) + line, left = along ? depth - k - column : x.extent - first - column;
-        bool const there = row < (along ? x.extent : depth) && left > 0;
-        float const* const from = there ? x.data + row * x.ld + (along ? k : first) + column : x.data;
-        ptx::cp_async_16(to + line * (along ? Shape::pitch_along : Shape::pitch_across) + column, from,
-                         !there     ? 0
-                         : left < 4 ? 4 * left
-                                    : 16);
+class Loader {
+public:
+    /// Of its rows of C [first, first + side), depths [0, depth).
+    __device__ __forceinline__ Loader(Operand const& x, std::int32_t first, std::int32_t depth) {
+        int const line = static_cast<int>(threadIdx.x) / per_row, column = static_cast<int>(threadIdx.x) % per_row * 4;
+        to_ = line * pitch + column;
+        ld_ = x.ld;
+        from_ = x.data + (along ? first + line : line) * ld_ + (along ? column : first + column);
+        rows_ = along ? x.extent - first - line : depth - line;
+        columns_ = along ? depth - column : x.extent - first - column;
     }
-}
+
+    /// Starts the copies of depths [k, k + Shape::depth).
+    __device__ __forceinline__ void start(float* to, std::int32_t k) const {
+        std::int32_t const rows = along ? rows_ : rows_ - k, columns = along ? columns_ - k : columns_;
+        int const bytes = columns <= 0 ? 0 : columns < 4 ? 4 * columns : 16;
+        float const* const from = from_ + (along ? k : k * ld_);
+#pragma unroll
+        for (int c = 0; c < copies; ++c)
+            ptx::cp_async_16(to + to_ + c * lines * pitch, from + c * lines * ld_, c * lines < rows ? bytes : 0);
+    }
+
+private:
+    static constexpr int per_row = (along ? Shape::depth : Shape::side) / 4;
+    static constexpr int lines = Shape::threads / per_row;
+    static constexpr int copies = (along ? Shape::side : Shape::depth) / lines;
+    static constexpr int pitch = along ? Shape::pitch_along : Shape::pitch_across;
+    static_assert(Shape::threads % per_row == 0 && (along ? Shape::side : Shape::depth) % lines == 0);
+
+    float const* from_;
+    std::int64_t ld_;
+    std::int32_t rows_, columns_;  ///< that there are from the thread's first four on
+    int to_;
+};
 
 /// The sums that a thread holds, and where in the tile they are.
 template <class Shape, Precision precision, bool a_along, bool b_along>
@@ -96,6 +101,17 @@ struct Sums {
     [[nodiscard]] static __device__ __forceinline__ int column_of(int j) {
         int const x = static_cast<int>(threadIdx.x) % 16;
         return b_along ? x + 16 * j : x * columns + j;
+    }
+    /// All elements of a column of the tile become f(column).
+    template <class F>
+    __device__ __forceinline__ void set(F const& f) {
+#pragma unroll
+        for (int c = 0; c < (tensor ? 2 * tiles_n : columns); ++c) {
+            float const x = f(column(tensor ? c / 2 * 4 + c % 2 : c));
+#pragma unroll
+            for (int r = 0; r < (tensor ? 2 * tiles_m : rows); ++r)
+                at(tensor ? (r / 2 * tiles_n + c / 2) * 4 + r % 2 * 2 + c % 2 : r * columns + c) = x;
+        }
     }
 };
 
@@ -205,26 +221,36 @@ __device__ __forceinline__ void multiply_tensor(S& sums, float const* a, float c
     }
 }
 
-/// Adds A B^T to `sums` for the tile whose first element is (first_row, first_column). The block's shared memory is in use until the next
-/// barrier. each_piece(a, k): called by all threads while piece k of A is in shared memory.
-template <class Shape, Precision precision, bool a_along, bool b_along, class S, class F>
-__device__ __forceinline__ void multiply_tile(S& sums, Operand const& a, Operand const& b, std::int32_t first_row,
-                                              std::int32_t first_column, std::int32_t depth, F const& each_piece) {
+/// Starts the copies of the pieces of B that are on their way at first.
+template <class Shape, bool along>
+__device__ __forceinline__ void start_b(Loader<Shape, along> const& b, std::int32_t depth) {
+    float* const shared = dynamic_shared<float>() + Shape::operand_floats;
+    for (int piece = 0; piece < Shape::stages - 1; ++piece)
+        if (piece * Shape::depth < depth) b.start(shared + piece * Shape::stage_floats, piece * Shape::depth);
+}
+
+/// sums becomes what set(sums) makes of it, plus A B^T, for the tile of the loaders, of whose B start_b has been called. set runs while the
+/// first pieces are on their way. The block's shared memory is in use until the next barrier. each_piece(a): called by all threads while a
+/// piece of A is in shared memory.
+template <class Shape, Precision precision, bool a_along, bool b_along, class S, class Set, class F>
+__device__ __forceinline__ void multiply_tile(S& sums, Loader<Shape, a_along> const& a, Loader<Shape, b_along> const& b, std::int32_t depth,
+                                              Set const& set, F const& each_piece) {
     float* const shared = dynamic_shared<float>();
     std::int32_t const pieces = (depth + Shape::depth - 1) / Shape::depth;
-    auto const load = [&](std::int32_t piece) {
-        if (piece < pieces) {
-            float* const stage = shared + piece % Shape::stages * Shape::stage_floats;
-            load_operand<Shape, a_along>(stage, a, first_row, piece * Shape::depth, depth);
-            load_operand<Shape, b_along>(stage + Shape::operand_floats, b, first_column, piece * Shape::depth, depth);
-        }
-        ptx::cp_async_commit();
-    };
-    for (int piece = 0; piece < Shape::stages - 1; ++piece) load(piece);
+    for (int piece = 0; piece < Shape::stages - 1; ++piece) {
+        if (piece < pieces) a.start(shared + piece * Shape::stage_floats, piece * Shape::depth);
+        ptx::cp_async_commit();  // the first one with what start_b started
+    }
+    set(sums);
     for (std::int32_t piece = 0; piece < pieces; ++piece) {
         ptx::cp_async_wait<Shape::stages - 2>();
         __syncthreads();  // this piece is complete, and the place of the one before it is free
-        load(piece + Shape::stages - 1);
+        if (std::int32_t const next = piece + Shape::stages - 1; next < pieces) {
+            float* const stage = shared + next % Shape::stages * Shape::stage_floats;
+            a.start(stage, next * Shape::depth);
+            b.start(stage + Shape::operand_floats, next * Shape::depth);
+        }
+        ptx::cp_async_commit();
         float const* const stage = shared + piece % Shape::stages * Shape::stage_floats;
         if constexpr (precision == Precision::f32)
             multiply_floats<Shape, a_along, b_along>(sums, stage, stage + Shape::operand_floats);
@@ -298,32 +324,27 @@ __device__ __forceinline__ void for_tile(S& sums, std::int32_t first_row, std::i
         if (place.count > 0) f(place.row, place.column, staged<Shape, S>(place), place.count);
     }
 }
-/// The same; load(row, column, count) of all of them comes first, so that its reads are on their way together, and f gets what it gave.
-template <class Shape, class S, class Load, class F>
+/// The same; load(row, column) of all of them comes first, so that its reads are on their way together, and f gets what it gave.
+/// with(g) calls g(which) once: f(which, row, column, four, count, loaded) has one loop for each `which`, as there are types of it, of
+/// which one runs.
+template <class Shape, class S, class Load, class With, class F>
 __device__ __forceinline__ void for_tile(S& sums, std::int32_t first_row, std::int32_t first_column, std::int32_t rows,
-                                         std::int32_t columns, Load const& load, F const& f) {
+                                         std::int32_t columns, Load const& load, With const& with, F const& f) {
     using Place = TilePlace<Shape>;
-    decltype(load(0, 0, 0)) held[Place::steps] = {};
+    decltype(load(0, 0)) held[Place::steps] = {};
 #pragma unroll
     for (int step = 0; step < Place::steps; ++step) {
         Place const place(step, first_row, first_column, rows, columns);
-        if (place.count > 0) held[step] = load(place.row, place.column, place.count);
+        if (place.count > 0) held[step] = load(place.row, place.column);
     }
     stage_tile<Shape>(sums);
+    with([&](auto which) {
 #pragma unroll
-    for (int step = 0; step < Place::steps; ++step) {
-        Place const place(step, first_row, first_column, rows, columns);
-        if (place.count > 0) f(place.row, place.column, staged<Shape, S>(place), place.count, held[step]);
-    }
-}
-
-/// Tiles of 64 where one model's keep the device busy, else of 32: the choice does not look at how many models there are, so that a model's
-/// numbers are those that it has alone.
-inline bool has_large_tiles(Context const& context, std::int64_t large_tiles) {
-    return large_tiles >= context.state().device.multiprocessors;
-}
-inline std::int64_t tiles_of(std::int64_t rows, std::int64_t columns, std::int64_t side) {
-    return (rows + side - 1) / side * ((columns + side - 1) / side);
+        for (int step = 0; step < Place::steps; ++step) {
+            Place const place(step, first_row, first_column, rows, columns);
+            if (place.count > 0) f(which, place.row, place.column, staged<Shape, S>(place), place.count, held[step]);
+        }
+    });
 }
 
 }  // namespace ca3::autoencoder::cuda

@@ -19,6 +19,7 @@ __device__ __forceinline__ void for_elements(Range const& range, F const& f) {
 }
 
 __global__ void __launch_bounds__(threads) update_kernel(StepView view, UpdateView update, Range const* ranges) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = view.entry(model);
     bool finite = true;
@@ -28,6 +29,7 @@ __global__ void __launch_bounds__(threads) update_kernel(StepView view, UpdateVi
 }
 
 __global__ void __launch_bounds__(threads) square_kernel(UpdateView update, Range const* ranges, int count, Span<double> partial) {
+    begin_in_turn();
     unsigned const model = blockIdx.z;
     double sum = 0.0;
     for (int i = 0; i < count; ++i)
@@ -42,6 +44,7 @@ __global__ void __launch_bounds__(threads) square_kernel(UpdateView update, Rang
 
 /// torch.nn.utils.clip_grad_norm_
 __global__ void clip_kernel(double most, Span<double> partial, float* scale) {
+    begin_in_turn();
     double total = 0.0;
     for (int i = 0; i < sum_blocks; ++i) total += partial.of(blockIdx.z)[i];
     double const factor = most / (sqrt(total) + 1e-6);
@@ -55,7 +58,10 @@ void launch_update(Context const& context, CUstream_st* stream, int models, Step
     ca3::cuda::CurrentDevice const current(context.device());
     auto const blocks = static_cast<unsigned>(std::clamp<std::int64_t>((elements + threads - 1) / threads, 1, 256));
     launch(update_kernel,
-           {.grid = dim3(blocks, static_cast<unsigned>(count), static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream},
+           {.grid = dim3(blocks, static_cast<unsigned>(count), static_cast<unsigned>(models)),
+            .block = dim3(threads),
+            .stream = stream,
+            .overlap = step.overlap},
            step, update, ranges);
 }
 

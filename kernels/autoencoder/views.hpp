@@ -15,7 +15,8 @@
 /// Dense networks in device memory, as launchers and kernels see them.
 ///
 /// Many models of one architecture lie side by side: what differs from model to model is a Span with the distance to the next one's, and
-/// every kernel takes the model's number from blockIdx.z. Matrices are row-major; their rows begin at multiples of 16 bytes.
+/// every kernel takes the model's number from blockIdx.z. Matrices are row-major; their rows, and those of the parameters, begin at
+/// multiples of 16 bytes and are padded up to there with numbers that mean nothing.
 namespace ca3::autoencoder::cuda {
 
 /// An array of each model.
@@ -27,6 +28,7 @@ struct Span {
     [[nodiscard]] CA3_HOST_DEVICE T* of(unsigned model) const { return data + static_cast<std::int64_t>(model) * stride; }
     [[nodiscard]] CA3_HOST_DEVICE explicit operator bool() const { return data != nullptr; }
     [[nodiscard]] CA3_HOST_DEVICE Span at(std::int64_t offset) const { return {data + offset, stride}; }
+    bool operator==(Span const&) const = default;
 };
 
 template <class T>
@@ -62,8 +64,10 @@ struct StepView {
     Span<StepEntry const> entries;
     std::int64_t* at = nullptr;               ///< one for each model
     unsigned long long* first_bad = nullptr;  ///< one for each model: the first step with a loss or an update that is not finite
+    bool overlap = false;                     ///< launches start while those ahead of them end; not the first one of a step
 
     [[nodiscard]] CA3_HOST_DEVICE StepEntry const& entry(unsigned model) const { return entries.of(model)[at[model]]; }
+    bool operator==(StepView const&) const = default;
 };
 
 inline constexpr unsigned long long no_bad_step = ~0ULL;
@@ -136,6 +140,8 @@ struct ForwardJob {
     Matrix<float> before;  ///< of the activation; or none
     Matrix<float> active;  ///< or none: the linear map only
     LossView loss;
+    bool deep = false;     ///< deep tiles where they are worth their while
+    bool settled = false;  ///< the launch ahead does not write `weight`
 };
 
 /// How a gradient becomes an update. See UpdateRule.
@@ -156,6 +162,7 @@ struct UpdateView {
     Span<float> second;
     Span<float> gradients;         ///< where they are kept before the update
     float const* scale = nullptr;  ///< clipping: factor of the gradients, one for each model
+    bool operator==(UpdateView const&) const = default;
 };
 
 /// out = dz W, times the derivative of the activation below if there is one.
@@ -189,6 +196,8 @@ struct BackwardJob {
     UpdateView update;
     InputGradientJob input;
     WeightGradientJob weight[2];
+    bool deep = false;     ///< as in ForwardJob
+    bool settled = false;  ///< the launch ahead does not write `input.weight`
 };
 
 /// Both run with `batch` rows at most. Asynchronous; deterministic: every sum has one order.
@@ -320,6 +329,7 @@ struct LossTerm {
     double scale = 1.0;
     Share share = Share::one;  ///< what it is divided by
     std::int64_t width = 1;    ///< for elements: of a row
+    bool operator==(LossTerm const&) const = default;
 };
 /// Writes the loss of the step and moves on to the next.
 void launch_finish(Context const&, CUstream_st*, int models, StepView const&, LossTerm const* terms, int count, Span<double const> partial,

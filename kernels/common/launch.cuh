@@ -19,10 +19,12 @@ struct LaunchConfig {
     CUstream_st* stream = nullptr;
     int cluster = 1;                                               ///< blocks per cluster along x; sm_90 and later
     bool cooperative = false;                                      ///< all blocks resident at once, as a grid-wide barrier needs
+    bool overlap = false;                                          ///< may start before the launch ahead of it is done; sm_90 and later
     std::source_location where = std::source_location::current();  ///< named in errors
 };
 
 /// Runs `kernel(args...)` on config.stream, whose device must be current. Asynchronous on a GPU; on the host executor done when it returns.
+/// With config.overlap all threads of the kernel call ptx::grid_dependency_wait before they touch memory that a launch before wrote.
 /// A grid with no blocks is a valid empty launch. Arguments are converted to the kernel's parameter types.
 /// @throws DeviceError when the launch is refused (errors of the running kernel surface at the next synchronisation)
 template <class... P, class... A>
@@ -36,15 +38,16 @@ void launch(void (*kernel)(P...), LaunchConfig const& config, A&&... args) {
                               .stream = config.stream,
                               .cluster = config.cluster,
                               .cooperative = config.cooperative,
+                              .overlap = config.overlap,
                               .where = config.where};
-    [&](P... values) { simt::run(launch, [&] { kernel(values...); }); }(std::forward<A>(args)...);
+    [&](P... values) { simt::submit(launch, [=] { kernel(values...); }); }(std::forward<A>(args)...);
 #else
     void const* const function = reinterpret_cast<void const*>(kernel);
     if (config.shared_bytes > 48 * 1024) {
         check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(config.shared_bytes)),
               "cudaFuncSetAttribute(MaxDynamicSharedMemorySize)", config.where);
     }
-    cudaLaunchAttribute attributes[2];
+    cudaLaunchAttribute attributes[3];
     unsigned count = 0;
     if (config.cluster > 1) {
         if (config.cluster > 8) {
@@ -61,6 +64,15 @@ void launch(void (*kernel)(P...), LaunchConfig const& config, A&&... args) {
         attributes[count].id = cudaLaunchAttributeCooperative;
         attributes[count].val.cooperative = 1;
         ++count;
+    }
+    if (config.overlap) {
+        cudaFuncAttributes compiled{};
+        check(cudaFuncGetAttributes(&compiled, function), "cudaFuncGetAttributes", config.where);
+        if (compiled.ptxVersion >= 90) {  // else the kernel does not wait
+            attributes[count].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+            attributes[count].val.programmaticStreamSerializationAllowed = 1;
+            ++count;
+        }
     }
     cudaLaunchConfig_t launch{};
     launch.gridDim = config.grid;

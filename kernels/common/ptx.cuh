@@ -178,6 +178,22 @@ __device__ __forceinline__ void cp_async_wait() {
 #endif
 }
 
+// ---- launches that overlap (LaunchConfig::overlap); before sm_90 nothing -----------------------------------------------
+
+/// Waits until the launches before this one are done and what they wrote is seen.
+__device__ __forceinline__ void grid_dependency_wait() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" : : : "memory");
+#endif
+}
+
+/// Lets the next launch start as soon as all blocks have called this or ended. What it may do before its own wait is its own affair.
+__device__ __forceinline__ void grid_dependents_launch() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;" : : : "memory");
+#endif
+}
+
 // ---- the lane ----------------------------------------------------------------------------------------------------------
 
 __device__ __forceinline__ unsigned lane_id() {

@@ -1,9 +1,11 @@
 #include "kernels/common/launch.cuh"
+#include "kernels/common/ptx.cuh"
 #include "tests/simt/orders.hpp"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <set>
 #include <stdexcept>
@@ -307,6 +309,44 @@ TEST(Execution, HostThreadsTakeTurns) {
     for (auto const& mine : out) {
         for (int i = 0; i < 64; ++i) EXPECT_EQ(mine[static_cast<std::size_t>(i)], (i + 3) % 64);
     }
+}
+
+__global__ void add(int* x, int y) {
+    *x += y;
+}
+
+TEST(Execution, RecordedLaunchesRunWhenTheyAreCalled) {
+    int x = 0;
+    std::vector<std::function<void()>> launches;
+    {
+        simt::Recording recording;
+        for (int const y : {1, 10}) launch(add, {}, &x, y);
+        EXPECT_EQ(cudaStreamSynchronize(nullptr), cudaErrorInvalidResourceHandle);
+        launches = std::move(recording).launches();
+    }
+    EXPECT_EQ(x, 0);
+    ASSERT_EQ(launches.size(), 2u);
+    for (int k = 0; k < 3; ++k) launches[1]();
+    launches[0]();
+    EXPECT_EQ(x, 31);
+    launch(add, {}, &x, 100);
+    EXPECT_EQ(x, 131);
+}
+
+__global__ void wait_but(unsigned thread, bool early) {
+    if (early) ptx::grid_dependents_launch();
+    if (threadIdx.x != thread) ptx::grid_dependency_wait();
+    if (threadIdx.x != thread) ptx::grid_dependents_launch();
+}
+
+TEST(Execution, OverlappingLaunchesWaitInEveryThread) {
+    LaunchConfig const overlapping{.grid = {2}, .block = {40}, .overlap = true};
+    EXPECT_NO_THROW(launch(wait_but, overlapping, 40u, false));
+    std::string message = message_of([&] { launch(wait_but, overlapping, 33u, false); });
+    EXPECT_NE(message.find("thread (33, 0, 0): the thread ended without having waited"), std::string::npos) << message;
+    EXPECT_NO_THROW(launch(wait_but, {.grid = {2}, .block = {40}}, 33u, false));
+    message = message_of([&] { launch(wait_but, overlapping, 40u, true); });
+    EXPECT_NE(message.find("the next launch may start before this one has waited"), std::string::npos) << message;
 }
 
 }  // namespace

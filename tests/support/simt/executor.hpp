@@ -6,9 +6,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <source_location>
 #include <string>
+#include <utility>
+#include <vector>
 
 struct CUstream_st;
 
@@ -78,6 +81,7 @@ struct Launch {
     CUstream_st* stream = nullptr;
     int cluster = 1;
     bool cooperative = false;
+    bool overlap = false;  ///< a thread that ends without ptx::grid_dependency_wait is a fault
     std::source_location where;
 };
 
@@ -92,6 +96,34 @@ void run(Launch const& launch, F const& body) {
         launch, [](void const* context) { (*static_cast<F const*>(context))(); }, &body);
 }
 
+/// For as long as one lives, launches of its thread are kept in place of being run, with the arguments that they were given; every other
+/// call that takes a stream is refused. Like the capture of a CUDA graph.
+class Recording {
+public:
+    Recording();
+    ~Recording();
+    Recording(Recording const&) = delete;
+    Recording& operator=(Recording const&) = delete;
+
+    /// What was kept, each to be run any number of times.
+    [[nodiscard]] std::vector<std::function<void()>> launches() && { return std::move(launches_); }
+
+private:
+    friend void keep(std::function<void()> launch);
+    std::vector<std::function<void()>> launches_;
+};
+[[nodiscard]] bool is_recording() noexcept;
+void keep(std::function<void()> launch);
+
+/// Runs body() as a launch does, or keeps it for later. What `body` refers to it holds by value.
+template <class F>
+void submit(Launch const& launch, F const& body) {
+    if (is_recording())
+        keep([launch, body] { run(launch, body); });
+    else
+        run(launch, body);
+}
+
 /// Launches of this process, by the source file that asked for them.
 [[nodiscard]] std::map<std::string, std::int64_t> launches();
 
@@ -101,6 +133,7 @@ struct Thread {
     uint3 index{};
     unsigned lane = 0;
     unsigned warp = 0;
+    bool waited = false;  ///< for the launches before
 };
 
 struct Block {

@@ -19,6 +19,7 @@ Options in_force;
 std::mutex one_launch;
 std::map<std::string, std::int64_t> launches_made;  // under one_launch
 thread_local bool in_launch = false;
+thread_local Recording* recording = nullptr;
 
 [[noreturn]] void refuse(cudaError_t code, std::string const& what, Launch const& launch) {
     throw DeviceError(code, cudaGetErrorName(code), "kernel launch: " + what, launch.where.file_name(),
@@ -82,6 +83,20 @@ Scope::Scope(Options options) : before_(in_force) {
 }
 Scope::~Scope() {
     in_force = before_;
+}
+
+Recording::Recording() {
+    if (recording != nullptr) fault("a recording within a recording");
+    recording = this;
+}
+Recording::~Recording() {
+    recording = nullptr;
+}
+bool is_recording() noexcept {
+    return recording != nullptr;
+}
+void keep(std::function<void()> launch) {
+    recording->launches_.push_back(std::move(launch));
 }
 
 KernelFault::KernelFault(std::string const& what, std::source_location const& launched)

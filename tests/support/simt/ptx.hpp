@@ -78,6 +78,13 @@ void cp_async_wait() {
     simt::copy_async_wait(Pending);
 }
 
+inline void grid_dependency_wait() {
+    simt::current->waited = true;
+}
+inline void grid_dependents_launch() {
+    if (!simt::current->waited) simt::fault("the next launch may start before this one has waited");
+}
+
 inline unsigned lane_id() {
     return simt::current->lane;
 }

@@ -114,6 +114,7 @@ std::string damaged_guard() {
 }
 
 bool is_stream(cudaStream_t stream) {
+    if (is_recording()) return false;
     std::lock_guard const lock(all().mutex);
     return stream == nullptr || (all().streams.contains(stream) && stream->device == current_device);
 }

@@ -104,7 +104,7 @@ struct Allocations {
 /// @returns an empty text, or what is damaged
 [[nodiscard]] std::string damaged_guard();
 
-/// The default stream, or one that was created on the current device and not destroyed.
+/// The default stream, or one that was created on the current device and not destroyed; none of them while launches are recorded.
 [[nodiscard]] bool is_stream(cudaStream_t stream);
 
 }  // namespace ca3::simt

@@ -114,8 +114,10 @@ void fiber_main() {
         join_clock(&start_clock);
         try {
             if (!state.cancelled) {
+                lane.waited = false;
                 state.body(state.context);
                 finish_copies();
+                if (state.launch->overlap && !lane.waited) fault("the thread ended without having waited for the launches before");
             }
         } catch (Cancelled const&) {
         } catch (...) {
