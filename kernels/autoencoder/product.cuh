@@ -158,65 +158,73 @@ __device__ __forceinline__ float element(float const* x, int row, int k) {
 }
 
 /// An operand's fragment of `registers` tf32 values: rows row, row + 8 and depths k, k + 4 in this order. `small`: what is lost of them.
-template <class Shape, bool along, bool parts, int registers>
-__device__ __forceinline__ void fragment_tf32(unsigned (&large)[registers], unsigned (&small)[registers], float const* x, int row, int k) {
+/// element(row, k): the operand's.
+template <bool parts, int registers, class Element>
+__device__ __forceinline__ void fragment_tf32(unsigned (&large)[registers], unsigned (&small)[registers], Element const& element, int row,
+                                              int k) {
 #pragma unroll
     for (int r = 0; r < registers; ++r) {
         bool const four = registers == 4;
-        float const value = element<Shape, along>(x, row + (four ? r % 2 * 8 : 0), k + (four ? r / 2 : r) * 4);
+        float const value = element(row + (four ? r % 2 * 8 : 0), k + (four ? r / 2 : r) * 4);
         large[r] = ptx::tf32_of(value);
         if constexpr (parts) small[r] = ptx::tf32_of(value - ca3::detail::float_of(large[r]));
     }
 }
 
-template <class Shape, bool along, int registers>
-__device__ __forceinline__ void fragment_bf16(unsigned (&to)[registers], float const* x, int row, int k) {
+template <int registers, class Element>
+__device__ __forceinline__ void fragment_bf16(unsigned (&to)[registers], Element const& element, int row, int k) {
 #pragma unroll
     for (int r = 0; r < registers; ++r) {
         bool const four = registers == 4;
         int const line = row + (four ? r % 2 * 8 : 0), depth = k + (four ? r / 2 : r) * 8;
-        to[r] = ptx::bf16x2_of(element<Shape, along>(x, line, depth), element<Shape, along>(x, line, depth + 1));
+        to[r] = ptx::bf16x2_of(element(line, depth), element(line, depth + 1));
+    }
+}
+
+/// The fragments of lane % 4 = t at depth k of what a precision multiplies.
+template <Precision precision, int registers, class Element>
+__device__ __forceinline__ void fragment(unsigned (&large)[registers], unsigned (&small)[registers], Element const& element, int row, int k,
+                                         int t) {
+    if constexpr (precision == Precision::bf16)
+        fragment_bf16(large, element, row, k + 2 * t);
+    else
+        fragment_tf32<precision == Precision::tf32x3>(large, small, element, row, k + t);
+}
+
+/// d += A B of such fragments.
+template <Precision precision>
+__device__ __forceinline__ void multiply_fragments(float (&d)[4], unsigned const (&left)[4], unsigned const (&left_small)[4],
+                                                   unsigned const (&right)[2], unsigned const (&right_small)[2]) {
+    if constexpr (precision == Precision::bf16) {
+        ptx::mma_m16n8k16_bf16(d, left, right);
+    } else {
+        if constexpr (precision == Precision::tf32x3) {
+            ptx::mma_m16n8k8_tf32(d, left_small, right);
+            ptx::mma_m16n8k8_tf32(d, left, right_small);
+        }
+        ptx::mma_m16n8k8_tf32(d, left, right);
     }
 }
 
 template <class Shape, Precision precision, bool a_along, bool b_along, class S>
 __device__ __forceinline__ void multiply_tensor(S& sums, float const* a, float const* b) {
     int const lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, t = lane % 4;
-    constexpr bool bf16 = precision == Precision::bf16, parts = precision == Precision::tf32x3;
-    constexpr int step = bf16 ? 16 : 8;
+    constexpr int step = precision == Precision::bf16 ? 16 : 8;
+    auto const left_element = [a](int row, int depth) { return element<Shape, a_along>(a, row, depth); };
+    auto const right_element = [b](int column, int depth) { return element<Shape, b_along>(b, column, depth); };
     constexpr int apart = step * S::parts;
-#pragma unroll(parts ? 1 : 2)
+#pragma unroll(precision == Precision::tf32x3 ? 1 : 2)
     for (int k = step * S::part(); k < Shape::depth; k += apart) {
         unsigned left[S::tiles_m][4], left_small[S::tiles_m][4];
 #pragma unroll
-        for (int i = 0; i < S::tiles_m; ++i) {
-            int const row = S::warp_row() + 16 * i + g;
-            if constexpr (bf16)
-                fragment_bf16<Shape, a_along>(left[i], a, row, k + 2 * t);
-            else
-                fragment_tf32<Shape, a_along, parts>(left[i], left_small[i], a, row, k + t);
-        }
+        for (int i = 0; i < S::tiles_m; ++i) fragment<precision>(left[i], left_small[i], left_element, S::warp_row() + 16 * i + g, k, t);
 #pragma unroll
         for (int j = 0; j < S::tiles_n; ++j) {
             unsigned right[2], right_small[2];
-            int const column = S::warp_column() + 8 * j + g;
-            if constexpr (bf16)
-                fragment_bf16<Shape, b_along>(right, b, column, k + 2 * t);
-            else
-                fragment_tf32<Shape, b_along, parts>(right, right_small, b, column, k + t);
+            fragment<precision>(right, right_small, right_element, S::warp_column() + 8 * j + g, k, t);
 #pragma unroll
-            for (int i = 0; i < S::tiles_m; ++i) {
-                float(&d)[4] = sums.value[i * S::tiles_n + j];
-                if constexpr (bf16) {
-                    ptx::mma_m16n8k16_bf16(d, left[i], right);
-                } else {
-                    if constexpr (parts) {
-                        ptx::mma_m16n8k8_tf32(d, left_small[i], right);
-                        ptx::mma_m16n8k8_tf32(d, left[i], right_small);
-                    }
-                    ptx::mma_m16n8k8_tf32(d, left[i], right);
-                }
-            }
+            for (int i = 0; i < S::tiles_m; ++i)
+                multiply_fragments<precision>(sums.value[i * S::tiles_n + j], left[i], left_small[i], right, right_small);
         }
     }
 }

@@ -194,6 +194,50 @@ __device__ __forceinline__ void grid_dependents_launch() {
 #endif
 }
 
+// ---- clusters of blocks, sm_90 and later; a block that was launched without one is a cluster of its own -----------------
+
+/// The block's number among those of its cluster.
+__device__ __forceinline__ unsigned cluster_rank() {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+    unsigned rank;
+    asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+    return rank;
+#else
+    __trap();
+    return 0;
+#endif
+}
+
+/// All threads of the cluster that have not ended arrive, then wait for each other. What a thread wrote to shared or global memory before
+/// it arrived is seen by all after they have waited. Before the first such barrier and after the end of a block its memory is not mapped.
+__device__ __forceinline__ void cluster_arrive() {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+    asm volatile("barrier.cluster.arrive.release;" : : : "memory");
+#else
+    __trap();
+#endif
+}
+__device__ __forceinline__ void cluster_wait() {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+    asm volatile("barrier.cluster.wait.acquire;" : : : "memory");
+#else
+    __trap();
+#endif
+}
+
+/// Where what lies at `shared`, in dynamic shared memory, lies in the block with this rank.
+template <class T>
+__device__ __forceinline__ T* cluster_map(T* shared, unsigned rank) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+    unsigned long long there;
+    asm("mapa.u64 %0, %1, %2;" : "=l"(there) : "l"(shared), "r"(rank));
+    return reinterpret_cast<T*>(there);
+#else
+    __trap();
+    return shared;
+#endif
+}
+
 // ---- the lane ----------------------------------------------------------------------------------------------------------
 
 __device__ __forceinline__ unsigned lane_id() {

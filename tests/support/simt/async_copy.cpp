@@ -23,10 +23,10 @@ struct Pending {
     std::vector<std::size_t> group_ends;  ///< in `copies`, oldest first
 };
 
-std::array<Pending, 1024> pending;  // by thread; each thread touches only its own
+std::array<std::array<Pending, 1024>, max_cluster> pending;  // by rank and thread; each thread touches only its own
 
 Pending& own() {
-    return pending[32 * current->warp + current->lane];
+    return pending[block.rank][32 * current->warp + current->lane];
 }
 
 void make(Pending& thread, std::size_t count) {

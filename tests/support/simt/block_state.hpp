@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-/// What the executor knows of the running block. Sets of lanes are 32-bit masks.
+/// What the executor knows of the running block and of its cluster. Sets of lanes are 32-bit masks.
 ///
 /// The sources that include this are compiled without ThreadSanitizer: fibers share this state by taking turns, which the tool is told
 /// nothing of.
@@ -27,7 +27,9 @@ struct Lane : Thread {
     void* argument = nullptr;  ///< on the lane's stack
     unsigned lanes_met = 0;    ///< result of __syncwarp for ThreadSanitizer: which of each lane's two clocks to join
     bool clock_parity = false;
-    char clocks[2] = {};  ///< addresses that ThreadSanitizer keeps clocks for
+    bool arrived = false;        ///< at the cluster's barrier, for which it has not waited yet
+    unsigned cluster_phase = 0;  ///< in which it arrived
+    char clocks[2] = {};         ///< addresses that ThreadSanitizer keeps clocks for
 };
 
 struct Warp {
@@ -38,13 +40,14 @@ struct Warp {
     unsigned asleep = 0;  ///< ready again when no other lane of the warp is
     unsigned in_collective = 0;
     unsigned at_barrier = 0;
+    unsigned at_cluster_barrier = 0;
 };
 
 inline constexpr int max_threads = 1024;
 inline constexpr int max_warps = max_threads / 32;
 
-struct BlockState {
-    std::vector<std::unique_ptr<Lane>> pool;  ///< fibers live from their first use to the end of the process
+/// The threads of one block and what they wait for. Put aside while another block of the cluster runs.
+struct BlockThreads {
     std::array<Lane*, max_threads> lanes{};
     std::array<Warp, max_warps> warps{};
     int threads = 0;
@@ -57,7 +60,18 @@ struct BlockState {
     unsigned barrier_true = 0;  ///< predicates so far
     unsigned barrier_result = 0;
     bool barrier_parity = false;
-    char barrier_clocks[2] = {};
+};
+
+struct BlockState : BlockThreads {
+    std::array<std::vector<std::unique_ptr<Lane>>, max_cluster> pools;  ///< by rank; fibers live to the end of the process
+    std::array<std::array<char, 2>, max_cluster> barrier_clocks{};
+
+    std::array<BlockThreads, max_cluster> aside;  ///< by rank; that of the running block is out of date
+    unsigned first_index = 0;                     ///< blockIdx.x of rank 0
+    int cluster_alive = 0;                        ///< threads of the cluster
+    int cluster_arrived = 0;
+    unsigned cluster_phase = 0;
+    char cluster_clocks[2] = {};
 
     Fiber scheduler;
     std::exception_ptr error;
@@ -74,11 +88,21 @@ extern BlockState state;
 /// The next number of the stream that Options::seed names.
 [[nodiscard]] std::uint64_t draw();
 
-/// A fiber for each thread of a block of the launch. (scheduler.cpp) @throws std::bad_alloc
+/// A fiber for each thread of a cluster of the launch. (scheduler.cpp) @throws std::bad_alloc
 void prepare_threads(Launch const& launch);
 
-/// Runs one block of state.launch. (scheduler.cpp) @throws what a thread threw, KernelFault
-void run_block(std::uint64_t number);
+/// Runs one cluster of state.launch, most often of one block. (scheduler.cpp) @throws what a thread threw, KernelFault
+void run_cluster(std::uint64_t number);
+
+/// Goes from the running block to another one of the cluster. (cluster.cpp)
+void turn_to(unsigned rank);
+
+/// Fills what a block of a cluster must not rely on: before it goes on its static shared variables, after it has ended all of its shared
+/// memory. Not under ThreadSanitizer, to which these would be races. (cluster.cpp)
+void poison_for_cluster(bool ended);
+
+/// All threads of the cluster have arrived. (cluster.cpp)
+void release_cluster_barrier();
 
 /// "(x, y, z)"
 [[nodiscard]] std::string text(uint3 const& index);

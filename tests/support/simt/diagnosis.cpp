@@ -38,6 +38,10 @@ std::string reason(Warp const& warp, Lane const& lane) {
 std::string deadlock() {
     std::string out = "block " + text(block.index) + " cannot go on: " + std::to_string(state.at_barrier) + " of " +
                       std::to_string(state.alive) + " running threads wait at __syncthreads";
+    if (block.cluster > 1 || state.cluster_arrived > 0) {
+        out += "; " + std::to_string(state.cluster_arrived) + " of " + std::to_string(state.cluster_alive) +
+               " running threads of the cluster have arrived at its barrier";
+    }
     for (int w = 0; w < state.warp_count; ++w) {
         Warp const& warp = state.warps[static_cast<std::size_t>(w)];
         if (warp.in_collective != 0) return out + "; " + reason(warp, *warp.lanes[std::countr_zero(warp.in_collective)]);

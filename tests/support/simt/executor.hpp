@@ -30,11 +30,15 @@ struct CUstream_st;
 /// atomics make, so that a missing barrier is reported as a data race whether it changes a result or not. Blocks are ordered one after
 /// another there: races between blocks are not seen.
 ///
-/// Not modelled: clusters, cooperative launches of more than one block, grid-wide barriers, wgmma, TMA. A thread that spins on memory which
+/// The blocks of a cluster run together: each until its threads wait, then another one. A block finds poison in the dynamic shared memory
+/// of one that has ended, and in its own static shared variables whenever another block has run: kernels for clusters use dynamic memory.
+///
+/// Not modelled: cooperative launches of more than one block, grid-wide barriers, wgmma, TMA. A thread that spins on memory which
 /// another one shall write hangs, unless it calls __nanosleep.
 namespace ca3::simt {
 
 inline constexpr unsigned char poison = 0xCB;
+inline constexpr int max_cluster = 16;  ///< blocks
 
 enum class Order {
     ascending,   ///< lowest first
@@ -140,6 +144,8 @@ struct Block {
     uint3 index{};
     dim3 size;
     dim3 grid;
+    unsigned rank = 0;  ///< in its cluster
+    unsigned cluster = 1;
 };
 
 extern Thread* current;  ///< null outside of kernels
@@ -163,6 +169,12 @@ enum class Barrier : std::uint8_t { sync, count, all, any };
 
 /// Waits for all threads of the block that have not ended. @returns the number of threads with a true predicate
 unsigned barrier(Barrier kind, bool predicate);
+
+/// The barrier of the cluster, for all of its threads that have not ended.
+void cluster_arrive();
+void cluster_wait();
+/// Where what lies at `pointer`, in dynamic shared memory of the running block, lies in that of the block with this rank.
+[[nodiscard]] void* cluster_map(void const* pointer, unsigned rank);
 
 enum class Collective : std::uint8_t {
     sync,

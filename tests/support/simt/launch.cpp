@@ -44,23 +44,29 @@ void validate(Launch const& launch) {
             launch);
     }
     bool const one_block = launch.grid.x == 1 && launch.grid.y == 1 && launch.grid.z == 1;
-    if (launch.cluster > 1 || (launch.cooperative && !one_block)) {
-        refuse(cudaErrorNotSupported, "the host executor has neither clusters nor cooperative launches of several blocks", launch);
+    if (launch.cooperative && !one_block)
+        refuse(cudaErrorNotSupported, "the host executor has no cooperative launches of several blocks", launch);
+    if (launch.cluster > 1 && in_force.compute_capability < 90)
+        refuse(cudaErrorNotSupported, "clusters need compute capability 9.0", launch);
+    if (launch.cluster < 1 || launch.cluster > max_cluster || launch.grid.x % static_cast<unsigned>(launch.cluster) != 0) {
+        refuse(cudaErrorInvalidConfiguration,
+               "clusters of " + std::to_string(launch.cluster) + " blocks in a grid of " + shape(launch.grid) + " blocks", launch);
     }
     if (!is_stream(launch.stream))
         refuse(cudaErrorInvalidResourceHandle, "the stream does not exist or is not of the current device", launch);
 }
 
 void run_grid(Launch const& launch) {
-    std::uint64_t const blocks = std::uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
+    auto const cluster = static_cast<unsigned>(launch.cluster);
+    std::uint64_t const blocks = std::uint64_t{launch.grid.x / cluster} * launch.grid.y * launch.grid.z;  // or clusters
     if (in_force.blocks == Order::random) {
         std::vector<std::uint64_t> order(blocks);
         std::iota(order.begin(), order.end(), 0);
         for (std::uint64_t i = blocks; i > 1; --i) std::swap(order[i - 1], order[draw() % i]);
-        for (std::uint64_t const number : order) run_block(number);
+        for (std::uint64_t const number : order) run_cluster(number);
         return;
     }
-    for (std::uint64_t i = 0; i < blocks; ++i) run_block(in_force.blocks == Order::descending ? blocks - 1 - i : i);
+    for (std::uint64_t i = 0; i < blocks; ++i) run_cluster(in_force.blocks == Order::descending ? blocks - 1 - i : i);
 }
 
 }  // namespace
@@ -128,8 +134,10 @@ void run(Launch const& launch, void (*body)(void const*), void const* context) {
     state.context = context;
     block.size = launch.block;
     block.grid = launch.grid;
+    block.rank = 0;
+    block.cluster = static_cast<unsigned>(launch.cluster);
     prepare_threads(launch);
-    SharedMemory const shared(launch.shared_bytes);
+    SharedMemory const shared(launch.shared_bytes, launch.cluster);
     run_grid(launch);
     if (std::string const damage = damaged_guard(); !damage.empty()) throw KernelFault(damage, launch.where);
 }

@@ -85,6 +85,20 @@ inline void grid_dependents_launch() {
     if (!simt::current->waited) simt::fault("the next launch may start before this one has waited");
 }
 
+inline unsigned cluster_rank() {
+    return simt::block.rank;
+}
+inline void cluster_arrive() {
+    simt::cluster_arrive();
+}
+inline void cluster_wait() {
+    simt::cluster_wait();
+}
+template <class T>
+T* cluster_map(T* shared, unsigned rank) {
+    return static_cast<T*>(simt::cluster_map(shared, rank));
+}
+
 inline unsigned lane_id() {
     return simt::current->lane;
 }

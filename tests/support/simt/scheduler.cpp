@@ -6,7 +6,7 @@
 #include <numeric>
 #include <utility>
 
-/// The threads of the running block: who runs next, and what they wait for.
+/// The threads of the running block and its cluster: who runs next, and what they wait for.
 namespace ca3::simt {
 
 Thread* current = nullptr;
@@ -91,6 +91,9 @@ void end_thread(Lane& lane) {
     warp.alive &= ~bit;
     warp.ready &= ~bit;
     --state.alive;
+    --state.cluster_alive;
+    if (lane.arrived && lane.cluster_phase == state.cluster_phase) --state.cluster_arrived;
+    lane.arrived = false;
     state.sleeps = 0;
     if (state.cancelled || state.error) return;
     for (unsigned waiting = warp.in_collective; waiting != 0; waiting &= waiting - 1) {
@@ -104,6 +107,7 @@ void end_thread(Lane& lane) {
         return;
     }
     if (state.at_barrier > 0 && state.at_barrier == state.alive) release_barrier();
+    if (state.cluster_arrived > 0 && state.cluster_arrived == state.cluster_alive) release_cluster_barrier();
 }
 
 /// A fiber plays the same thread in block after block.
@@ -141,6 +145,7 @@ void cancel_rest() {
     state.cancelled = true;
     for (int t = 0; t < state.threads; ++t) {
         Lane& lane = *state.lanes[static_cast<std::size_t>(t)];
+        lane.arrived = false;
         if ((state.warps[lane.warp].alive >> lane.lane & 1u) != 0) {
             state.warps[lane.warp].ready = 0;  // each returns here, not to a neighbour
             resume(lane);
@@ -149,11 +154,13 @@ void cancel_rest() {
     state.cancelled = false;
 }
 
-void schedule() {
+/// Runs threads of the running block until none is ready, or until it is another block's turn. @returns whether any ran
+bool run_ready() {
     std::array<int, max_warps> order{};
     auto const last = order.begin() + state.warp_count;
     std::iota(order.begin(), last, 0);
     if (state.options.order == Order::descending) std::reverse(order.begin(), last);
+    bool any = false;
     while (state.alive > 0 && !state.error) {
         if (preemptive) {
             for (int i = state.warp_count - 1; i > 0; --i) {
@@ -169,12 +176,37 @@ void schedule() {
                 resume(*lane);
             }
         }
-        if (!progress && state.alive > 0) fail(std::make_exception_ptr(KernelFault(deadlock(), state.launch->where)));
+        if (!progress) break;
+        any = true;
+        if (block.cluster > 1 && (state.sleeps > 0 || (preemptive && draw() % 4 == 0))) break;
+    }
+    return any;
+}
+
+void schedule() {
+    while (state.cluster_alive > 0 && !state.error) {
+        unsigned const first = preemptive && block.cluster > 1 ? static_cast<unsigned>(draw() % block.cluster) : 0;
+        bool const down = state.options.order == Order::descending;
+        bool progress = false;
+        for (unsigned i = 0; i < block.cluster && !state.error; ++i) {
+            unsigned const rank = (first + i) % block.cluster;
+            turn_to(down ? block.cluster - 1 - rank : rank);
+            if (state.alive == 0) continue;
+            if (block.cluster > 1) poison_for_cluster(false);
+            progress = run_ready() || progress;
+            if (block.cluster > 1 && state.alive == 0) poison_for_cluster(true);
+        }
+        if (!progress && state.cluster_alive > 0 && !state.error) {
+            for (unsigned rank = 0; state.alive == 0 && rank < block.cluster; ++rank) turn_to(rank);
+            fail(std::make_exception_ptr(KernelFault(deadlock(), state.launch->where)));
+        }
     }
 }
 
 void prepare_block(Launch const& launch) {
     state.threads = static_cast<int>(launch.block.x * launch.block.y * launch.block.z);
+    for (int t = 0; t < state.threads; ++t)
+        state.lanes[static_cast<std::size_t>(t)] = state.pools[block.rank][static_cast<std::size_t>(t)].get();
     state.warp_count = (state.threads + 31) / 32;
     state.alive = state.threads;
     state.at_barrier = 0;
@@ -189,7 +221,8 @@ void prepare_block(Launch const& launch) {
                                                     .ready = existing,
                                                     .asleep = 0,
                                                     .in_collective = 0,
-                                                    .at_barrier = 0};
+                                                    .at_barrier = 0,
+                                                    .at_cluster_barrier = 0};
     }
 }
 
@@ -204,31 +237,43 @@ std::uint64_t draw() {  // splitmix64
 
 void prepare_threads(Launch const& launch) {
     auto const threads = launch.block.x * launch.block.y * launch.block.z;
-    for (unsigned t = static_cast<unsigned>(state.pool.size()); t < threads; ++t) {
-        auto lane = std::make_unique<Lane>();
-        lane->lane = t % 32;
-        lane->warp = t / 32;
-        create(lane->fiber, fiber_main, static_cast<int>(t));
-        state.lanes[t] = lane.get();
-        state.pool.push_back(std::move(lane));
-    }
-    for (unsigned t = 0; t < threads; ++t) {
-        state.lanes[t]->index = {t % launch.block.x, t / launch.block.x % launch.block.y, t / launch.block.x / launch.block.y};
+    for (unsigned rank = 0; rank < block.cluster; ++rank) {
+        auto& pool = state.pools[rank];
+        for (unsigned t = static_cast<unsigned>(pool.size()); t < threads; ++t) {
+            auto lane = std::make_unique<Lane>();
+            lane->lane = t % 32;
+            lane->warp = t / 32;
+            create(lane->fiber, fiber_main, static_cast<int>(t));
+            pool.push_back(std::move(lane));
+        }
+        for (unsigned t = 0; t < threads; ++t)
+            pool[t]->index = {t % launch.block.x, t / launch.block.x % launch.block.y, t / launch.block.x / launch.block.y};
     }
 }
 
-void run_block(std::uint64_t number) {
+void run_cluster(std::uint64_t number) {
     Launch const& launch = *state.launch;
-    std::uint64_t const row = number / launch.grid.x;
-    block.index = {static_cast<unsigned>(number % launch.grid.x), static_cast<unsigned>(row % launch.grid.y),
-                   static_cast<unsigned>(row / launch.grid.y)};
-    prepare_block(launch);
-    poison_shared_memory();
+    unsigned const per_row = launch.grid.x / block.cluster;
+    std::uint64_t const row = number / per_row;
+    state.first_index = static_cast<unsigned>(number % per_row) * block.cluster;
+    block.index = {state.first_index + block.rank, static_cast<unsigned>(row % launch.grid.y), static_cast<unsigned>(row / launch.grid.y)};
+    for (unsigned rank = 0; rank < block.cluster; ++rank) {
+        turn_to(rank);
+        prepare_block(launch);
+        poison_shared_memory();
+    }
+    state.cluster_alive = state.threads * launch.cluster;
+    state.cluster_arrived = 0;
     publish_clock(&start_clock);
     schedule();
-    if (state.error) cancel_rest();
+    for (unsigned rank = 0; state.error && rank < block.cluster; ++rank) {
+        turn_to(rank);
+        cancel_rest();
+    }
     join_clock(&end_clock);
-    if (!state.error && shared_memory_overrun()) {
+    for (unsigned rank = 0; !state.error && rank < block.cluster; ++rank) {
+        turn_to(rank);
+        if (!shared_memory_overrun()) continue;
         fail(std::make_exception_ptr(KernelFault("block " + text(block.index) + " wrote past the end of its " +
                                                      std::to_string(launch.shared_bytes) + " bytes of dynamic shared memory",
                                                  launch.where)));
@@ -262,7 +307,7 @@ unsigned barrier(Barrier kind, bool predicate) {
     unsigned const bit = 1u << lane.lane;
     warp.ready &= ~bit;
     warp.at_barrier |= bit;
-    char* const clock = &state.barrier_clocks[state.barrier_parity];
+    char* const clock = &state.barrier_clocks[block.rank][state.barrier_parity];
     publish_clock(clock);
     if (state.at_barrier == state.alive) {
         release_barrier();
@@ -273,6 +318,30 @@ unsigned barrier(Barrier kind, bool predicate) {
     }
     join_clock(clock);
     return state.barrier_result;
+}
+
+void cluster_arrive() {
+    Lane& lane = self();
+    if (lane.arrived) fault("barrier.cluster.arrive: the thread has not waited since it arrived before");
+    lane.arrived = true;
+    lane.cluster_phase = state.cluster_phase;
+    publish_clock(&state.cluster_clocks[lane.cluster_phase % 2]);
+    if (++state.cluster_arrived == state.cluster_alive) release_cluster_barrier();
+    preempt();
+}
+
+void cluster_wait() {
+    Lane& lane = self();
+    if (!lane.arrived) fault("barrier.cluster.wait: the thread has not arrived");
+    lane.arrived = false;
+    if (lane.cluster_phase == state.cluster_phase) {
+        Warp& warp = state.warps[lane.warp];
+        unsigned const bit = 1u << lane.lane;
+        warp.ready &= ~bit;
+        warp.at_cluster_barrier |= bit;
+        leave(warp);
+    }
+    join_clock(&state.cluster_clocks[lane.cluster_phase % 2]);
 }
 
 void exchange(Collective operation, unsigned mask, void* argument) {

@@ -6,6 +6,7 @@
 #include <link.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -38,8 +39,13 @@ struct Free {
     void operator()(unsigned char* p) const noexcept { std::free(p); }
 };
 
-std::unique_ptr<unsigned char, Free> memory;
-Region dynamic{};
+struct DynamicMemory {
+    std::unique_ptr<unsigned char, Free> memory;
+    Region region{};
+};
+
+std::array<DynamicMemory, max_cluster> memories;  // by rank
+Region dynamic{};                                 // of the running block
 
 // ---- static shared variables, by the tag in their symbol names ----------------------------------------------------------
 
@@ -99,23 +105,35 @@ bool inside(void const* pointer, std::size_t bytes, Region const& region) {
 
 }  // namespace
 
-SharedMemory::SharedMemory(std::size_t bytes) {
+SharedMemory::SharedMemory(std::size_t bytes, int cluster) {
     static_regions();
     std::size_t const skipped = bytes == 0 ? alignment : 0;  // an empty block of malloc has a byte; the end of one has none
-    void* block_begin = nullptr;
-    if (posix_memalign(&block_begin, alignment, skipped + bytes + guard_bytes) != 0) throw std::bad_alloc();
-    memory.reset(static_cast<unsigned char*>(block_begin));
-    dynamic = {memory.get() + skipped, bytes};
-    std::memset(dynamic.begin + bytes, guard, guard_bytes);
+    for (int rank = 0; rank < cluster; ++rank) {
+        void* block_begin = nullptr;
+        if (posix_memalign(&block_begin, alignment, skipped + bytes + guard_bytes) != 0) throw std::bad_alloc();
+        DynamicMemory& own = memories[static_cast<std::size_t>(rank)];
+        own.memory.reset(static_cast<unsigned char*>(block_begin));
+        own.region = {own.memory.get() + skipped, bytes};
+        std::memset(own.region.begin + bytes, guard, guard_bytes);
+    }
+    use_shared_memory(0);
 }
 
 SharedMemory::~SharedMemory() {
-    memory.reset();
+    for (DynamicMemory& own : memories) own = {};
     dynamic = {};
+}
+
+void use_shared_memory(unsigned rank) {
+    dynamic = memories[rank].region;
 }
 
 void poison_shared_memory() {
     std::memset(dynamic.begin, poison, dynamic.bytes);
+    poison_static_memory();
+}
+
+void poison_static_memory() {
     for (Region const& region : static_regions()) std::memset(region.begin, poison, region.bytes);
 }
 
@@ -126,6 +144,12 @@ bool shared_memory_overrun() {
 
 void* dynamic_shared() {
     return dynamic.begin;
+}
+
+void* cluster_map(void const* pointer, unsigned rank) {
+    if (!inside(pointer, 1, dynamic)) fault("mapa: the pointer is not to dynamic shared memory of the block");
+    if (rank >= block.cluster) fault("mapa: no block " + std::to_string(rank) + " in a cluster of " + std::to_string(block.cluster));
+    return memories[rank].region.begin + (static_cast<unsigned char const*>(pointer) - dynamic.begin);
 }
 
 bool is_shared(void const* pointer, std::size_t bytes) {
