@@ -141,7 +141,7 @@ void DeviceData::make_batch(int models, std::int64_t batch, StepView const& step
         Segment const& s = segments_[i];
         Matrix<float> const to = (count - 1 - i) % 2 == 0 ? out : scratch;
         BatchJob job{.step = step,
-                     .inputs = {bytes_.data(), values_.data(), width_},
+                     .inputs = inputs(),
                      .order = order(),
                      .former = former,
                      .move = s.move,
@@ -152,7 +152,7 @@ void DeviceData::make_batch(int models, std::int64_t batch, StepView const& step
                      .purpose = static_cast<std::uint32_t>(purpose_),
                      .out = to};
         if (i == 0 && target_out) {
-            job.targets = has_targets() ? SampleView{target_bytes_.data(), target_values_.data(), target_width_} : job.inputs;
+            job.targets = has_targets() ? targets() : job.inputs;
             job.target_out = target_out;
         }
         launch_batch(context_, context_.stream(), models, batch, job);

@@ -30,6 +30,8 @@ public:
     [[nodiscard]] bool corrupts() const { return segments_.size() > 1 || segments_.front().count > 0; }
     [[nodiscard]] bool by_class() const { return classes_.size() > 0; }
     [[nodiscard]] bool has_targets() const { return target_bytes_.size() > 0 || target_values_.size() > 0; }
+    [[nodiscard]] SampleView inputs() const { return {bytes_.data(), values_.data(), width_}; }
+    [[nodiscard]] SampleView targets() const { return {target_bytes_.data(), target_values_.data(), target_width_}; }
     [[nodiscard]] std::int64_t const* classes() const { return classes_.data(); }
     [[nodiscard]] Span<std::int64_t const> order() const { return {order_.data(), order_stride_}; }
     [[nodiscard]] std::uint64_t const* seeds() const { return seeds_.data(); }

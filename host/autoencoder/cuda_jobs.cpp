@@ -171,8 +171,12 @@ std::vector<std::int64_t> DeviceModels::train(ManyJob const& job) {
                     .update = true,
                     .rule = update_view(job.rule),
                     .clip_norm = job.rule.clip_norm};
-    set_terms(pass, train_steps_);
-    run_steps(pass, count);
+    if (std::optional<ClusterJob> const whole = cluster_job(pass, train_steps_, count)) {
+        launch_cluster(context_, context_.stream(), precision_, members, *whole);
+    } else {
+        set_terms(pass, train_steps_);
+        run_steps(pass, count);
+    }
 
     std::vector<double> const losses = losses_of(train_steps_, count);
     std::vector<unsigned long long> first_bad(static_cast<std::size_t>(members));

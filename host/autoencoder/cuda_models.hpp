@@ -3,6 +3,7 @@
 #include "autoencoder/cuda_data.hpp"
 #include "autoencoder/cuda_tuning.hpp"
 #include "autoencoder/engine.hpp"
+#include "kernels/autoencoder/cluster.hpp"
 #include "kernels/autoencoder/graph.hpp"
 #include "kernels/autoencoder/views.hpp"
 
@@ -128,6 +129,9 @@ private:
     void want_data(ManyJob const& job);
     [[nodiscard]] std::vector<StepEntry> entries_of(ManyJob const& job) const;
     void run_steps(Pass const& pass, std::int64_t count);
+
+    // cuda_cluster.cpp: all steps as one launch; none where that does not serve
+    [[nodiscard]] std::optional<ClusterJob> cluster_job(Pass const& pass, Steps const& steps, std::int64_t count) const;
 
     // cuda_pass.cpp: the launches of a step
     void enqueue(Pass const& pass, Steps const& steps);

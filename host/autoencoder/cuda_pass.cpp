@@ -12,10 +12,6 @@ using Kind = Activation::Kind;
 bool is_elementwise(Kind kind) {
     return kind <= Kind::prelu;
 }
-/// Whether the derivative looks at what the activation is applied to.
-bool differentiates_before(Kind kind) {
-    return kind == Kind::arctan || kind == Kind::leaky_relu || kind == Kind::prelu;
-}
 bool activates_at_once(PlannedLayer const& p) {
     return is_elementwise(p.activation.kind) && !p.batch_norm();
 }

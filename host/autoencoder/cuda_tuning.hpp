@@ -9,7 +9,7 @@ namespace ca3::autoencoder::cuda {
 struct Tuning {
     bool overlap = false;  ///< a step's kernels start while those before them end (sm_90 and later)
     bool deep = false;     ///< more pieces of a product on their way where a launch has few tiles
-    bool cluster = false;  ///< kernels of a step in clusters
+    bool cluster = false;  ///< small nets: all steps of a job in one launch, a cluster of blocks for each model (sm_90 and later)
 
     bool operator==(Tuning const&) const = default;
 };

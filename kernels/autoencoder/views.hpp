@@ -121,6 +121,11 @@ struct ActivationView {
     bool per_unit = false;
 };
 
+/// Whether the derivative looks at what the activation is applied to, not at its value.
+[[nodiscard]] constexpr bool differentiates_before(Activation::Kind kind) {
+    return kind == Activation::Kind::arctan || kind == Activation::Kind::leaky_relu || kind == Activation::Kind::prelu;
+}
+
 struct LossView {
     Loss kind{};
     Matrix<float const> target;
