@@ -154,7 +154,7 @@ struct Trainer {
     __device__ __forceinline__ bool update(ClusterLayout::Matrix const& x, StepEntry const& step, std::int32_t place, float g) const {
         float m = job.has_first ? shared[x.first + place] : 0.0f, v = job.has_second ? shared[x.second + place] : 0.0f;
         float p = shared[x.weight + place];
-        update_value(job.update, step, 1.0f, g, p, m, v);
+        with_rule(job.update, [&](auto rule) { update_value<rule()>(job.update, step, 1.0f, g, p, m, v); });
         shared[x.weight + place] = p;
         if (job.has_first) shared[x.first + place] = m;
         if (job.has_second) shared[x.second + place] = v;
