@@ -14,6 +14,7 @@
 #include <cmath>
 #include <functional>
 #include <set>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -56,13 +57,13 @@ public:
     }
 
     void ours() const {
-        launch_forward(context_, context_.stream(), precision_, 1, shape_.batch,
-                       {.step = step(),
-                        .in = static_cast<std::int32_t>(shape_.in),
-                        .out = static_cast<std::int32_t>(shape_.out),
-                        .input = {input_.data(), 0, in_ld()},
-                        .weight = {weight_.data(), 0, in_ld()},
-                        .active = {ours_.data(), 0, out_ld()}});
+        cuda::launch_forward(context_, context_.stream(), precision_, 1, shape_.batch,
+                             {.step = step(),
+                              .in = static_cast<std::int32_t>(shape_.in),
+                              .out = static_cast<std::int32_t>(shape_.out),
+                              .input = {input_.data(), 0, in_ld()},
+                              .weight = {weight_.data(), 0, in_ld()},
+                              .active = {ours_.data(), 0, out_ld()}});
     }
     void theirs() const {
         bool const bf16 = precision_ == Precision::bf16;
@@ -113,7 +114,7 @@ private:
     }
     [[nodiscard]] Buffer<std::uint16_t> rounded(Buffer<float> const& from, std::int64_t rows) const {
         Buffer<std::uint16_t> to(context_, rows * rounded_ld());
-        launch_round(
+        cuda::launch_round(
             context_, context_.stream(), 1,
             {.step = step(), .rows = rows, .columns = shape_.in, .from = {from.data(), 0, in_ld()}, .to = {to.data(), 0, rounded_ld()}});
         return to;
@@ -133,9 +134,10 @@ private:
 class Repeated {
 public:
     Repeated(Context const& context, int runs, std::function<void()> const& work) : context_(context), graph_(context), runs_(runs) {
-        static_cast<void>(graph_.record([&] {
+        bool const recorded = graph_.record([&] {
             for (int k = 0; k < runs; ++k) work();
-        }));
+        });
+        if (!recorded) throw std::runtime_error("the context's stream cannot be recorded");
         static_cast<void>(seconds());
     }
     /// Of one run.
