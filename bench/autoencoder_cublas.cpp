@@ -178,6 +178,7 @@ void measure(benchmark::State& state, Precision precision, Shape const& shape) {
 }  // namespace
 
 void add_forward_products(std::string const& name, Architecture const& architecture, std::int64_t batch) {
+    if (!cuda::has_library()) return;
     std::set<std::pair<std::int64_t, std::int64_t>> known;
     std::int64_t in = architecture.inputs;
     for (auto const& layer : architecture.layers) {

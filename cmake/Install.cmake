@@ -22,13 +22,6 @@ if(CA3_BUILD_CLI)
   file(RELATIVE_PATH ca3_bin_to_lib ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
   set_target_properties(ca3_cli PROPERTIES INSTALL_RPATH "$ORIGIN/${ca3_bin_to_lib}")
 endif()
-if(CA3_HAVE_CUBLAS)
-  # The folder of cuBLAS, which the toolkit's installer may not have told the loader of.
-  set_target_properties(ca3 PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
-  if(CA3_BUILD_CLI)
-    set_target_properties(ca3_cli PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
-  endif()
-endif()
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/ca3Config.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/ca3Config.cmake
   INSTALL_DESTINATION ${ca3_package_dir})

@@ -7,7 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Products of large layers, by cuBLAS. A build without it never takes one (cuda_library.cpp).
+/// Products of large layers, by cuBLAS, which is loaded when the first one comes. Without it, in the build or on the machine, such layers
+/// too are our own kernels'.
 namespace ca3::autoencoder::cuda {
 
 /// From which size on a layer's three products are the library's.
@@ -30,7 +31,7 @@ inline constexpr LibraryRule library_rule{};
 /// same whether it is resumed, repeated, or one of several side by side. Never for tf32x3, which the library does not have.
 [[nodiscard]] bool takes_library(std::int64_t batch, std::int64_t in, std::int64_t out, Precision);
 
-/// Whether this build has cuBLAS.
+/// Whether there is cuBLAS: in the build, and on the machine, where it is looked for once. Thread-safe.
 [[nodiscard]] bool has_library();
 
 /// A row-major matrix, or with `transposed` its transpose, as a factor. f32; bf16 for Precision::bf16.
@@ -54,7 +55,7 @@ struct Product {
 /// cuBLAS on a context's stream, with working memory of its own, as recording in a graph and equal bits from run to run ask for.
 class ProductLibrary {
 public:
-    /// @throws NotCompiled in a build without cuBLAS; DeviceError with the status of cuBLAS; OutOfMemory
+    /// @throws NotCompiled unless has_library(); DeviceError with the status of cuBLAS; OutOfMemory
     explicit ProductLibrary(Context context);
     ~ProductLibrary();
     ProductLibrary(ProductLibrary const&) = delete;
