@@ -29,11 +29,12 @@ __global__ void __launch_bounds__(threads) bias_kernel(ForwardJob job) {
     if (row >= job.step.entry(model).rows || count < 1) return;
     Matrix<float> const product = job.before ? job.before : job.active;
     Four z = load_four(product.of(model) + row * product.ld + column, count);
-    Four y;
+    Four y{};
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-        if (job.bias && j < count) z.x[j] += job.bias.of(model)[column + j];
-        y.x[j] = activated(job.activation, model, column + j, z.x[j], j < count);
+        if (j >= count) continue;
+        if (job.bias) z.x[j] += job.bias.of(model)[column + j];
+        y.x[j] = activated(job.activation, model, column + j, z.x[j]);
     }
     if (job.before) store_four(job.before.of(model) + row * job.before.ld + column, z, count);
     if (job.active) store_four(job.active.of(model) + row * job.active.ld + column, y, count);
