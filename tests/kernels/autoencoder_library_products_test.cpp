@@ -20,7 +20,7 @@ namespace {
 
 // ---- the rule ----------------------------------------------------------------------------------------------------------------------
 
-TEST(AutoencoderProducts, TakesLayersBeyondTheTunedOnes) {
+TEST(AutoencoderLibraryProducts, TakesLayersBeyondTheTunedOnes) {
     using cuda::takes_library;
     for (Precision const precision : {Precision::f32, Precision::tf32, Precision::bf16}) {
         EXPECT_FALSE(takes_library(1000, 1568, 1568, precision));  // 4.9 GFLOP
@@ -80,7 +80,7 @@ std::vector<float> integers(std::int64_t count, std::uint64_t seed) {
     return x;
 }
 
-TEST(AutoencoderProducts, ProductsByHand) {
+TEST(AutoencoderLibraryProducts, ProductsByHand) {
     Context const context = Context::cuda();
     cuda::ProductLibrary const library(context);
     // (1 2 3; 4 5 6) (1 -1; 2 0; 3 1) = (14 2; 32 2)
@@ -102,7 +102,7 @@ TEST(AutoencoderProducts, ProductsByHand) {
             }
 }
 
-TEST(AutoencoderProducts, ProductsOfOddSizesAreTheSums) {
+TEST(AutoencoderLibraryProducts, ProductsOfOddSizesAreTheSums) {
     Context const context = Context::cuda();
     cuda::ProductLibrary const library(context);
     for (std::int64_t const rows : {1, 5, 33})
@@ -134,7 +134,7 @@ TEST(AutoencoderProducts, ProductsOfOddSizesAreTheSums) {
                     }
 }
 
-TEST(AutoencoderProducts, ARefusalNamesTheStatus) {
+TEST(AutoencoderLibraryProducts, ARefusalNamesTheStatus) {
     Context const context = Context::cuda();
     cuda::ProductLibrary const library(context);
     Held const x(context, 4, 4, {});
@@ -168,7 +168,7 @@ private:
     Buffer<std::int64_t> at_;
 };
 
-TEST(AutoencoderProducts, RoundingIsToBf16TiesToEven) {
+TEST(AutoencoderLibraryProducts, RoundingIsToBf16TiesToEven) {
     Context const context = Context::cuda();
     float const inf = std::numeric_limits<float>::infinity();
     // 1 + 2^-8 lies between 1 and 1 + 2^-7 and goes to the even one, 1 + 3 2^-8 to 1 + 2^-6; 0x1.fffp127 is past the largest.
@@ -197,7 +197,7 @@ TEST(AutoencoderProducts, RoundingIsToBf16TiesToEven) {
     }
 }
 
-TEST(AutoencoderProducts, ClearingTouchesOnlyTheRowsThatAStepLacks) {
+TEST(AutoencoderLibraryProducts, ClearingTouchesOnlyTheRowsThatAStepLacks) {
     Context const context = Context::cuda();
     std::int64_t const rows = 5, columns = 515;  // more than one piece of a row
     std::vector<float> const values = integers(rows * columns, 1);
@@ -210,7 +210,7 @@ TEST(AutoencoderProducts, ClearingTouchesOnlyTheRowsThatAStepLacks) {
 }
 
 /// The product stands in `before`, or where there is none in `active`.
-TEST(AutoencoderProducts, BiasAndActivationComeAfter) {
+TEST(AutoencoderLibraryProducts, BiasAndActivationComeAfter) {
     Context const context = Context::cuda();
     std::int64_t const rows = 3, columns = 515;
     Step const step(context, 2);
