@@ -6,11 +6,14 @@
 // Nets as in bench/peers/autoencoder_torch.py: deep, mid, thin, wide. --turns answers each line that it reads with "<median ms> <least ms>"
 // of about N steps (whole epochs), three times over, for a driver that alternates with another program (bench/peers/autoencoder_turns.py).
 // Training is MSE and Adam on synthetic digits that lie in memory as bytes. Before a net is timed its first loss is compared with the
-// reference's in f64. The environment variable CA3_TUNING chooses among ways of computing on a GPU (CONTRIBUTING.md).
+// reference's in f64. In a build with cuBLAS, forward_product is the product of each layer beside cublasGemmEx in the same precision; the
+// net `large` is there for that alone, about where the engine leaves a layer to cuBLAS.
+// The environment variable CA3_TUNING chooses among ways of computing on a GPU (CONTRIBUTING.md).
 #include <ca3/autoencoder.hpp>
 #include <ca3/context.hpp>
 #include <ca3/error.hpp>
 
+#include "bench/autoencoder_cublas.hpp"
 #include "bench/limits.hpp"
 #include "bench/measure.hpp"
 
@@ -22,6 +25,7 @@
 #include <cstring>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -35,6 +39,7 @@ Architecture net(std::string const& name) {
     if (name == "mid") return {784, {200, sigmoid}, {784, sigmoid}};
     if (name == "thin") return {784, {30, sigmoid}, {784, sigmoid}};
     if (name == "wide") return {784, {1156, relu}, {784, relu}};
+    if (name == "large") return {1024, {1024, relu}, {2048, relu}, {2048, relu}, {4096, relu}, {4096, relu}};
     throw InvalidArgument("no net " + name + ", there are deep, mid, thin, wide");
 }
 
@@ -202,6 +207,12 @@ int main(int argc, char** argv) {
                 add("deep", 256, false, t, precision);
             }
         }
+#ifdef CA3_HAVE_CUBLAS
+        std::vector<std::pair<std::string, std::int64_t>> const shapes{{"deep", 256}, {"deep", 64},   {"mid", 1000},   {"thin", 64},
+                                                                       {"wide", 256}, {"large", 512}, {"large", 1024}, {"large", 4096}};
+        for (auto const& [name, batch] : shapes)
+            if (gpu) bench::add_forward_products(name, net(name), batch);
+#endif
         benchmark::AddCustomContext("ca3", Context::best().describe());
         char const* const tuning = std::getenv("CA3_TUNING");
         benchmark::AddCustomContext("CA3_TUNING", tuning != nullptr ? tuning : "");

@@ -1,4 +1,4 @@
-# Sets CA3_HAVE_CUDA. Architectures are explicit: sm_80 runs everywhere from Ampere on, sm_90a holds the wgmma path.
+# Sets CA3_HAVE_CUDA and CA3_HAVE_CUBLAS. Architectures are explicit: sm_80 runs everywhere from Ampere on, sm_90a holds the wgmma path.
 if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
   set(CMAKE_CUDA_ARCHITECTURES "80-real;90a-real;90-virtual" CACHE STRING "CUDA architectures")
 endif()
@@ -23,8 +23,24 @@ if(NOT CA3_CUDA STREQUAL "OFF")
     message(FATAL_ERROR "CA3_CUDA=ON, but no CUDA compiler was found. Put nvcc on PATH or set CMAKE_CUDA_COMPILER.")
   endif()
 endif()
+
+# The shared library of the toolkit, which is installed beside the compiler or not.
+set(CA3_HAVE_CUBLAS OFF)
+if(NOT CA3_CUBLAS STREQUAL "OFF")
+  if(CA3_HAVE_CUDA)
+    find_path(CA3_CUBLAS_INCLUDE_DIR cublas_v2.h PATHS ${CUDAToolkit_INCLUDE_DIRS} NO_DEFAULT_PATH)
+    mark_as_advanced(CA3_CUBLAS_INCLUDE_DIR)
+    if(CA3_CUBLAS_INCLUDE_DIR AND TARGET CUDA::cublas AND TARGET CUDA::cublasLt)
+      set(CA3_HAVE_CUBLAS ON)
+    endif()
+  endif()
+  if(CA3_CUBLAS STREQUAL "ON" AND NOT CA3_HAVE_CUBLAS)
+    message(FATAL_ERROR "CA3_CUBLAS=ON, but cuBLAS was not found, or CUDA is off (CA3_CUDA=${CA3_CUDA}).")
+  endif()
+endif()
+
 if(CA3_HAVE_CUDA)
-  message(STATUS "ca3: CUDA ${CMAKE_CUDA_COMPILER_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")
+  message(STATUS "ca3: CUDA ${CMAKE_CUDA_COMPILER_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}, cuBLAS ${CA3_HAVE_CUBLAS}")
 else()
   message(STATUS "ca3: built without CUDA (CA3_CUDA=${CA3_CUDA})")
 endif()

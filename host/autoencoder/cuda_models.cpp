@@ -12,6 +12,10 @@ using Kind = Activation::Kind;
 std::int64_t padded(std::int64_t floats) {
     return (floats + 3) / 4 * 4;
 }
+/// From one model to the next: multiples of 256 bytes, so that in every model a matrix is aligned as it is in one that is alone.
+std::int64_t padded_model(std::int64_t floats) {
+    return (floats + 63) / 64 * 64;
+}
 
 template <class T>
 Buffer<T> uploaded(Context const& context, std::vector<T> const& from) {
@@ -77,6 +81,7 @@ void DeviceModels::lay_out() {
         vectors.push_back(range);
         largest_vector_ = std::max(largest_vector_, planned.place.size);
     }
+    stride_ = padded_model(stride_);
     all_ranges_ = uploaded(context_, all);
     vector_ranges_ = uploaded(context_, vectors);
     all_count_ = static_cast<int>(all.size());
@@ -125,6 +130,7 @@ void DeviceModels::fit(std::int64_t batch, bool training) {
         if (p.tied_to >= 0) s.weight_gradient = take(p.linear * s.in_ld);
     }
     loss_partials_ = std::max<std::int64_t>(sum_blocks, (batch + 31) / 32 * ((plan_.outputs() + 31) / 32));
+    end = padded_model(end);
     // One part for each gaussian layer, one for each layer's penalty, one for clipping.
     partials = loss_partials_ + sum_blocks * (2 * layers() + 1);
     batch_ = 0;  // in case of a throw
@@ -132,6 +138,7 @@ void DeviceModels::fit(std::int64_t batch, bool training) {
     partials_ = {};
     work_ = zeros(context_, end * models_);
     partials_ = Buffer<double>(context_, partials * models_);
+    want_library(batch);
     work_stride_ = end;
     partial_stride_ = partials;
     spaces_ = std::move(spaces);

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "autoencoder/cuda_data.hpp"
+#include "autoencoder/cuda_library.hpp"
 #include "autoencoder/cuda_tuning.hpp"
 #include "autoencoder/engine.hpp"
 #include "kernels/autoencoder/cluster.hpp"
 #include "kernels/autoencoder/graph.hpp"
+#include "kernels/autoencoder/library.hpp"
 #include "kernels/autoencoder/views.hpp"
 
 #include <memory>
@@ -160,6 +162,21 @@ private:
     [[nodiscard]] bool loss_at_once(Pass const& pass) const;
     [[nodiscard]] bool updates_at_once(Pass const& pass) const { return pass.update && pass.clip_norm == 0.0 && !tied_; }
 
+    /// A matrix of each model as it lies, or with `transposed` its transpose, as a factor of a product.
+    struct LibraryFactor {
+        Matrix<float const> values;
+        std::int64_t rows = 0;
+        std::int64_t columns = 0;
+        bool transposed = false;
+        bool of_batch = false;  ///< rows are a batch's
+    };
+    // cuda_products.cpp: layers whose products are the library's
+    [[nodiscard]] bool by_library(Pass const& pass, int l) const;
+    void want_library(std::int64_t batch);
+    void library_product(Pass const& pass, LibraryFactor const& left, LibraryFactor const& right, Matrix<float> const& out);
+    void library_forward(Pass const& pass, ForwardJob const& job);
+    void library_backward(Pass const& pass, int l, InputGradientJob const& input);
+
     [[nodiscard]] Matrix<float> matrix(std::int64_t at, std::int64_t ld) const {
         return at < 0 ? Matrix<float>() : Matrix<float>(work_.data() + at, work_stride_, ld);
     }
@@ -210,6 +227,9 @@ private:
     std::int64_t loss_partials_ = 0, partial_stride_ = 0;  ///< those of the loss come first
     Buffer<double> partials_;
     Buffer<float> clip_scale_;
+
+    std::unique_ptr<ProductLibrary> library_;             ///< where a layer takes it
+    Buffer<std::uint16_t> rounded_left_, rounded_right_;  ///< bf16: the factors of its product
 
     std::unique_ptr<DeviceData> train_data_, test_data_;  ///< of the last job
     Steps train_steps_, other_steps_;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-/// The launches of a step: one for the batch, one for each layer forwards, one for each layer backwards, one for the end; and what a layer
-/// has beyond a linear map and an elementwise activation, launch by launch.
+/// The launches of a step (cuda_products.cpp has those of layers that are the library's): one for the batch, one for each layer forwards,
+/// one for each layer backwards, one for the end; and what a layer has beyond a linear map and an elementwise activation, launch by launch.
 namespace ca3::autoencoder::cuda {
 namespace {
 
@@ -119,6 +119,7 @@ NormJob DeviceModels::norm_job(Pass const& pass, int l) const {
 
 /// The layer's output comes right out of its product, and so does the gradient of what its activation is applied to.
 bool DeviceModels::is_simple(Pass const& pass, int l) const {
+    if (by_library(pass, l) || (l + 1 < layers() && by_library(pass, l + 1))) return false;
     PlannedLayer const& p = planned(l);
     bool const drops = pass.training && p.dropout > 0.0;
     return is_elementwise(p.activation.kind) && !p.unit_sphere && !p.slope.exists() && !drops && !is_penalised(*pass.objective, l);
@@ -210,7 +211,10 @@ void DeviceModels::forward_layer(Pass const& pass, int l, bool with_loss) {
     if (!at_once || keeps_before) job.before = p.batch_norm() ? matrix(s.normalised, s.linear_ld) : matrix(s.before, s.linear_ld);
     if (at_once) job.active = matrix(s.active, s.out_ld);
     if (with_loss) job.loss = loss_view(pass);
-    launch_forward(context_, context_.stream(), precision_, pass.models, pass.batch, job);
+    if (by_library(pass, l))
+        library_forward(pass, job);
+    else
+        launch_forward(context_, context_.stream(), precision_, pass.models, pass.batch, job);
     if (p.batch_norm()) launch_normalise(context_, context_.stream(), pass.models, norm_job(pass, l));
     if (!at_once) launch_activate(context_, context_.stream(), pass.models, pass.batch, activation_job(pass, l));
     if (p.unit_sphere) launch_project(context_, context_.stream(), pass.models, pass.batch, layer_job(pass, l));
@@ -302,6 +306,12 @@ void DeviceModels::backward(Pass const& pass) {
             }
         } else {
             job.weight[1] = weight_job(pass, 0);
+        }
+        if (by_library(pass, l)) {
+            library_backward(pass, l, job.input);
+            job.input = {};
+            job.weight[1] = {};
+            waiting = -1;
         }
         launch_backward(context_, context_.stream(), precision_, pass.models, pass.batch, job);
     }
