@@ -31,9 +31,10 @@ Matrix<float> matrix(MatrixView<float const> x) {
 /// A matrix with aligned rows: the caller's own, or one in its place. Its memory goes back in the order of the stream.
 class Aligned {
 public:
-    /// `copied`: what the caller's holds is wanted. Always in its place where x is left out.
+    /// `copied`: what the caller's holds is wanted, and it is not written. Always in its place where x is left out.
     Aligned(Context const& context, MatrixView<float const> x, bool copied) : view_(const_cast<float*>(x.data), x.rows, x.cols, x.stride) {
-        if (x.data != nullptr && is_aligned(x)) return;
+        // Launchers write whole fours: into what follows a row's end too.
+        if (x.data != nullptr && is_aligned(x) && (copied || x.cols % piece == 0)) return;
         own_ = Buffer<float>(context, x.rows * padded(x.cols));
         view_ = {own_.data(), x.rows, x.cols, padded(x.cols)};
         if (copied) launch_copy(context, x, view_);

@@ -34,7 +34,8 @@ __global__ void __launch_bounds__(threads) step_kernel(UpdateView update, StepEn
         float* const first = x.first.data != nullptr ? x.first.data + r * x.first.stride + c : nullptr;
         float* const second = x.second.data != nullptr ? x.second.data + r * x.second.stride + c : nullptr;
         float value = *p, m = first != nullptr ? *first : 0.0f, v = second != nullptr ? *second : 0.0f;
-        update_value(update, step, 1.0f, x.gradient.data[r * x.gradient.stride + c], value, m, v);
+        float const g = x.gradient.data[r * x.gradient.stride + c];
+        with_rule(update, [&](auto rule) { update_value<rule()>(update, step, 1.0f, g, value, m, v); });
         *p = value;
         if (first != nullptr) *first = m;
         if (second != nullptr) *second = v;
