@@ -13,7 +13,6 @@
 namespace ca3::test {
 namespace {
 
-
 /// What a product loses, as shares of the sum of the magnitudes of its terms.
 struct Rounding {
     double term;  ///< of each term: its two operands are rounded
