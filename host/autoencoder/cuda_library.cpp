@@ -12,7 +12,6 @@
 #endif
 
 #include <optional>
-#include <source_location>
 #include <string>
 #endif
 
@@ -81,10 +80,10 @@ std::optional<Functions> const& functions() {
     return loaded;
 }
 
-void check_blas(cublasStatus_t status, char const* what, std::source_location where = std::source_location::current()) {
+void check_blas(cublasStatus_t status, char const* what, char const* file = __builtin_FILE(), int line = __builtin_LINE()) {
     if (status == CUBLAS_STATUS_SUCCESS) return;
     throw DeviceError(static_cast<int>(status), functions()->status_name(status),
-                      std::string(what) + ": " + functions()->status_string(status), where.file_name(), static_cast<int>(where.line()));
+                      std::string(what) + ": " + functions()->status_string(status), file, line);
 }
 
 cublasHandle_t handle_of(void* handle) {

@@ -62,24 +62,24 @@ __device__ __forceinline__ float slope_of(ActivationView const& a, unsigned mode
     return a.slopes ? a.slopes.of(model)[a.per_unit ? unit : 0] : a.slope;
 }
 
-/// f(std::integral_constant<Activation::Kind, k>) with the k that is the elementwise `kind`; k = prelu stands for leaky_relu too.
+/// f(Constant<k>) with the k that is the elementwise `kind`; k = prelu stands for leaky_relu too.
 template <class F>
 __device__ __forceinline__ auto with_kind(Activation::Kind kind, F const& f) {
     using Kind = Activation::Kind;
     switch (kind) {
         case Kind::sigmoid:
-            return f(std::integral_constant<Kind, Kind::sigmoid>());
+            return f(Constant<Kind::sigmoid>());
         case Kind::tanh:
-            return f(std::integral_constant<Kind, Kind::tanh>());
+            return f(Constant<Kind::tanh>());
         case Kind::arctan:
-            return f(std::integral_constant<Kind, Kind::arctan>());
+            return f(Constant<Kind::arctan>());
         case Kind::relu:
-            return f(std::integral_constant<Kind, Kind::relu>());
+            return f(Constant<Kind::relu>());
         case Kind::leaky_relu:
         case Kind::prelu:
-            return f(std::integral_constant<Kind, Kind::prelu>());
+            return f(Constant<Kind::prelu>());
         default:
-            return f(std::integral_constant<Kind, Kind::identity>());
+            return f(Constant<Kind::identity>());
     }
 }
 
@@ -133,18 +133,18 @@ struct ValueAndSlope {
     float slope;
 };
 
-/// f(std::integral_constant<Loss, l>) with the l that is `loss`, which compares value by value.
+/// f(Constant<l>) with the l that is `loss`, which compares value by value.
 template <class F>
 __device__ __forceinline__ auto with_loss(Loss loss, F const& f) {
     switch (loss) {
         case Loss::l1:
-            return f(std::integral_constant<Loss, Loss::l1>());
+            return f(Constant<Loss::l1>());
         case Loss::bce:
-            return f(std::integral_constant<Loss, Loss::bce>());
+            return f(Constant<Loss::bce>());
         case Loss::bce_with_logits:
-            return f(std::integral_constant<Loss, Loss::bce_with_logits>());
+            return f(Constant<Loss::bce_with_logits>());
         default:
-            return f(std::integral_constant<Loss, Loss::mse>());
+            return f(Constant<Loss::mse>());
     }
 }
 
@@ -178,12 +178,12 @@ __device__ __forceinline__ float decayed(UpdateView const& u, float g, float p) 
 /// What there is code for.
 enum class Rule : std::uint8_t { plain_adam, adam, sgd };
 
-/// f(std::integral_constant<Rule, r>) with the r that `u` is.
+/// f(Constant<r>) with the r that `u` is.
 template <class F>
 __device__ __forceinline__ auto with_rule(UpdateView const& u, F const& f) {
-    if (u.kind != UpdateRule::Kind::adam) return f(std::integral_constant<Rule, Rule::sgd>());
-    if (!u.plain) return f(std::integral_constant<Rule, Rule::adam>());
-    return f(std::integral_constant<Rule, Rule::plain_adam>());
+    if (u.kind != UpdateRule::Kind::adam) return f(Constant<Rule::sgd>());
+    if (!u.plain) return f(Constant<Rule::adam>());
+    return f(Constant<Rule::plain_adam>());
 }
 
 /// One step of the optimizer for a parameter p with moments m and v.

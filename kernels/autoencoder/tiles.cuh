@@ -51,18 +51,18 @@ bool has_deep_tiles(Context const& context, std::int64_t tiles, std::int64_t dep
            device_limits(context.device()).shared_bytes_per_block >= Deep::shared_bytes;
 }
 
-/// f(std::integral_constant<Precision, p>) with the p that is `precision`, which is not f64.
+/// f(Constant<p>) with the p that is `precision`, which is not f64.
 template <class F>
 void with_precision(Precision precision, F const& f) {
     switch (precision) {
         case Precision::tf32x3:
-            return f(std::integral_constant<Precision, Precision::tf32x3>());
+            return f(Constant<Precision::tf32x3>());
         case Precision::tf32:
-            return f(std::integral_constant<Precision, Precision::tf32>());
+            return f(Constant<Precision::tf32>());
         case Precision::bf16:
-            return f(std::integral_constant<Precision, Precision::bf16>());
+            return f(Constant<Precision::bf16>());
         default:
-            return f(std::integral_constant<Precision, Precision::f32>());
+            return f(Constant<Precision::f32>());
     }
 }
 inline std::int64_t tiles_of(std::int64_t rows, std::int64_t columns, std::int64_t side) {

@@ -19,6 +19,12 @@
 /// multiples of 16 bytes and are padded up to there with numbers that mean nothing.
 namespace ca3::autoencoder::cuda {
 
+/// A value as a type, for what is chosen at compile time.
+template <auto value>
+struct Constant {
+    [[nodiscard]] CA3_HOST_DEVICE constexpr auto operator()() const { return value; }
+};
+
 /// An array of each model.
 template <class T>
 struct Span {
