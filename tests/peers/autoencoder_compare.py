@@ -84,6 +84,11 @@ def number(x):
     return f"{x:.5g}"
 
 
+def stored(x):
+    """As the bands have it: six digits."""
+    return float(f"{x:.6g}")
+
+
 def compare(name, figure, band, values):
     """Prints a line for each element. True: all medians lie in the band."""
     least, greatest = band["band"]
@@ -93,7 +98,7 @@ def compare(name, figure, band, values):
     for i, (low, high) in enumerate(zip(least, greatest)):
         own = [v[i] for v in values]
         median = statistics.median(own)
-        inside = low <= median <= high
+        inside = stored(low) <= stored(median) <= stored(high)
         good = good and inside
         where = f"{name} {figure}" + (f" [{i}]" if len(least) > 1 else "")
         print(f"{'ok  ' if inside else 'OUT '} {where:<40} band {number(low)} to {number(high)}; ca3 {' '.join(map(number, own))}; "
