@@ -134,7 +134,7 @@ void DeviceData::set_members(std::span<std::span<std::int64_t const> const> orde
 }
 
 void DeviceData::make_batch(int models, std::int64_t batch, StepView const& step, Matrix<float> out, Matrix<float> scratch,
-                            Matrix<float> target_out) const {
+                            Matrix<float> target_out, Matrix<std::uint16_t> rounded) const {
     auto const count = segments_.size();
     Matrix<float const> former;
     for (std::size_t i = 0; i < count; ++i) {
@@ -150,7 +150,8 @@ void DeviceData::make_batch(int models, std::int64_t batch, StepView const& step
                      .count = s.count,
                      .seeds = seeds_.data(),
                      .purpose = static_cast<std::uint32_t>(purpose_),
-                     .out = to};
+                     .out = to,
+                     .rounded = i + 1 == count ? rounded : Matrix<std::uint16_t>()};
         if (i == 0 && target_out) {
             job.targets = has_targets() ? targets() : job.inputs;
             job.target_out = target_out;

@@ -38,7 +38,7 @@ public:
 
     /// Launches what makes a batch. target_out: none where the targets are not needed. `scratch` as large as `out`.
     void make_batch(int models, std::int64_t batch, StepView const& step, Matrix<float> out, Matrix<float> scratch,
-                    Matrix<float> target_out) const;
+                    Matrix<float> target_out, Matrix<std::uint16_t> rounded = {}) const;
 
 private:
     /// Corruptions that one launch makes: a rotation or permutation of what was there before, then those of one value each.

@@ -136,7 +136,8 @@ void DeviceModels::run_steps(Pass const& pass, std::int64_t count) {
                  .term_count = train_steps_.terms.size(),
                  .work = work_.data(),
                  .work_rows = batch_,
-                 .partials = partials_.data()};
+                 .partials = partials_.data(),
+                 .halves = pass.chain != nullptr ? chain_.halves.data() : nullptr};
     if (!(now == recorded_)) {
         graph_.reset();
         recorded_ = std::move(now);
@@ -166,19 +167,24 @@ std::vector<std::int64_t> DeviceModels::train(ManyJob const& job) {
     want_moments(job.rule);
     want_data(job);
     prepare(train_steps_, entries_of(job), members);
-    Pass const pass{.objective = &job.objective,
-                    .data = train_data_.get(),
-                    .step = train_steps_.view(tuning_.overlap),
-                    .batch = job.batches.batch,
-                    .models = members,
-                    .training = true,
-                    .gradients = true,
-                    .update = true,
-                    .rule = update_view(job.rule),
-                    .clip_norm = job.rule.clip_norm};
+    Pass pass{.objective = &job.objective,
+              .data = train_data_.get(),
+              .step = train_steps_.view(tuning_.overlap),
+              .batch = job.batches.batch,
+              .models = members,
+              .training = true,
+              .gradients = true,
+              .update = true,
+              .rule = update_view(job.rule),
+              .clip_norm = job.rule.clip_norm};
     if (std::optional<ClusterJob> const whole = cluster_job(pass, train_steps_, count)) {
         launch_cluster(context_, context_.stream(), precision_, members, *whole);
     } else {
+        std::optional<ChainJob> const chain = chain_job(pass);
+        if (chain) {
+            pass.chain = &*chain;
+            round_weights(pass);
+        }
         set_terms(pass, train_steps_);
         run_steps(pass, count);
     }

@@ -4,6 +4,7 @@
 #include "autoencoder/cuda_library.hpp"
 #include "autoencoder/cuda_tuning.hpp"
 #include "autoencoder/engine.hpp"
+#include "kernels/autoencoder/chain.hpp"
 #include "kernels/autoencoder/cluster.hpp"
 #include "kernels/autoencoder/graph.hpp"
 #include "kernels/autoencoder/library.hpp"
@@ -86,6 +87,7 @@ private:
         bool update = false;
         UpdateView rule{};
         double clip_norm = 0.0;
+        ChainJob const* chain = nullptr;  ///< not null: the step is made of its launches
     };
     /// What a job's steps have in common on the device. Kept from job to job, and made anew where one needs more.
     struct Steps {
@@ -118,6 +120,7 @@ private:
         float const* work = nullptr;
         std::int64_t work_rows = 0;  ///< training's working memory has its places by this
         double const* partials = nullptr;
+        std::uint16_t const* halves = nullptr;
         bool operator==(Recorded const&) const = default;
     };
 
@@ -138,6 +141,13 @@ private:
 
     // cuda_cluster.cpp: all steps as one launch; none where that does not serve
     [[nodiscard]] std::optional<ClusterJob> cluster_job(Pass const& pass, Steps const& steps, std::int64_t count) const;
+
+    // cuda_chain.cpp: a step of training as two launches beside those of its batch and its end; none where that does not serve
+    [[nodiscard]] bool takes_chain(Pass const& pass) const;
+    void want_chain();
+    [[nodiscard]] std::optional<ChainJob> chain_job(Pass const& pass);
+    void round_weights(Pass const& pass);
+    void enqueue_chain(Pass const& pass, Steps const& steps);
 
     // cuda_pass.cpp: the launches of a step
     void enqueue(Pass const& pass, Steps const& steps);
@@ -230,6 +240,22 @@ private:
 
     std::unique_ptr<ProductLibrary> library_;             ///< where a layer takes it
     Buffer<std::uint16_t> rounded_left_, rounded_right_;  ///< bf16: the factors of its product
+
+    /// Where a layer's rounded numbers lie in a model's; and those of the bias' gradient.
+    struct ChainPlaces {
+        std::int64_t weight = 0, active = 0, gradient = 0, part = 0;
+        std::int64_t weight_ld = 0, active_ld = 0;
+    };
+    struct ChainSpace {
+        std::vector<ChainPlaces> layers;
+        std::int64_t input = 0, input_ld = 0;
+        std::int64_t stride = 0;      ///< halves of a model
+        std::int64_t part = 0;        ///< floats of an array of parts
+        std::int64_t part_count = 0;  ///< arrays of a model
+        std::int64_t batch = 0;       ///< rows that there is room for
+        Buffer<std::uint16_t> halves;
+        Buffer<float> parts;
+    } chain_;
 
     std::unique_ptr<DeviceData> train_data_, test_data_;  ///< of the last job
     Steps train_steps_, other_steps_;

@@ -138,7 +138,9 @@ void DeviceModels::set_terms(Pass const& pass, Steps& steps) const {
     std::vector<LossTerm> terms;
     bool const by_row = objective.loss == Loss::cross_entropy || objective.loss == Loss::nll;
     terms.push_back({.offset = 0,
-                     .count = loss_at_once(pass) ? loss_tiles(context_, pass.batch, plan_.outputs()) : sum_blocks,
+                     .count = pass.chain != nullptr ? chain_grid(pass.batch)
+                              : loss_at_once(pass)  ? loss_tiles(context_, pass.batch, plan_.outputs())
+                                                    : sum_blocks,
                      .share = pass.data->by_class() ? LossTerm::Share::counted
                               : by_row              ? LossTerm::Share::rows
                                                     : LossTerm::Share::elements,
@@ -164,6 +166,7 @@ void DeviceModels::set_terms(Pass const& pass, Steps& steps) const {
 }
 
 void DeviceModels::enqueue(Pass const& pass, Steps const& steps) {
+    if (pass.chain != nullptr) return enqueue_chain(pass, steps);
     pass.data->make_batch(pass.models, pass.batch, pass.step, matrix(input_, input_ld_), matrix(scratch_, input_ld_), target(pass));
     bool const at_once = loss_at_once(pass);
     forward_layers(pass, 0, layers() - 1, at_once);

@@ -11,6 +11,8 @@ struct Tuning {
     bool deep = false;     ///< more pieces of a product on their way where a launch has few tiles
     bool cluster = false;  ///< small nets: all steps of a job in one launch, a cluster of blocks for each model (sm_90 and later)
 
+    bool chain = false;  ///< bf16: rows through all layers and back in one launch, all updates in another (sm_90 and later)
+
     bool operator==(Tuning const&) const = default;
 };
 

@@ -1,5 +1,6 @@
 #include "core/state.hpp"
 #include "kernels/autoencoder/product.cuh"
+#include "kernels/autoencoder/update.cuh"
 
 #include <algorithm>
 
@@ -48,32 +49,6 @@ __device__ __forceinline__ void input_gradient_tile(InputGradientJob const& job,
         });
 }
 
-struct Parameters {
-    Four p, m, v;
-};
-__device__ __forceinline__ Parameters load_parameters(UpdateView const& u, unsigned model, std::int64_t at) {
-    Parameters x{};
-    x.p = load_padded(u.parameters.of(model) + at);
-    if (u.first) x.m = load_padded(u.first.of(model) + at);
-    if (u.second) x.v = load_padded(u.second.of(model) + at);
-    return x;
-}
-/// Updates `count` neighbours. @returns whether they stayed finite
-template <Rule rule>
-__device__ __forceinline__ bool update_four(UpdateView const& u, StepEntry const& step, unsigned model, std::int64_t at, Four const& g,
-                                            std::int32_t count, Parameters x) {
-    bool finite = true;
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-        update_value<rule>(u, step, 1.0f, g.x[j], x.p.x[j], x.m.x[j], x.v.x[j]);
-        finite = finite && (j >= count || is_finite(x.p.x[j]));
-    }
-    store_padded(u.parameters.of(model) + at, x.p);
-    if (u.first) store_padded(u.first.of(model) + at, x.m);
-    if (u.second) store_padded(u.second.of(model) + at, x.v);
-    return finite;
-}
-
 /// One tile of dz^T x, and with the first column of tiles the sums of dz's columns.
 template <Precision precision, class Shape>
 __device__ __forceinline__ void weight_gradient_tile(WeightGradientJob const& job, UpdateView const& update, StepView const& view,
@@ -107,7 +82,7 @@ __device__ __forceinline__ void weight_gradient_tile(WeightGradientJob const& jo
             else
                 loop(Kept());
         },
-        [&](auto rule, std::int32_t row, std::int32_t column, Four const& g, std::int32_t count, Parameters const& x) {
+        [&](auto rule, std::int32_t row, std::int32_t column, Four const& g, std::int32_t count, Parameters x) {
             std::int64_t const at = job.weight + row * job.ld + column;
             if constexpr (!std::is_same_v<decltype(rule), Kept>)
                 finite = update_four<rule()>(update, step, model, at, g, count, x) && finite;

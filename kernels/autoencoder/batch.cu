@@ -115,6 +115,9 @@ __global__ void __launch_bounds__(threads, 4) batch_kernel(BatchJob job) {
         Four x = job.moves ? moved_values(job, turn, former, c, count) : sample_values(job.inputs, sample, c, count);
         if (job.count > 0) corrupt(job, draws, number, c, x);
         store_four(out + c, x, count);
+        if (job.rounded)  // whole fours: what they have beyond the last column lies in the row's padding
+            *reinterpret_cast<uint2*>(job.rounded.of(model) + r * job.rounded.ld + c) =
+                make_uint2(ptx::bf16x2_of(x.x[0], x.x[1]), ptx::bf16x2_of(x.x[2], x.x[3]));
     }
 }
 

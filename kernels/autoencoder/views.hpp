@@ -114,6 +114,7 @@ struct BatchJob {
     std::uint64_t const* seeds = nullptr;  ///< one for each model
     std::uint32_t purpose = 0;
     Matrix<float> out;
+    Matrix<std::uint16_t> rounded;  ///< `out` in bf16 too, or none; rows at multiples of 8 bytes
     Matrix<float> target_out;
 };
 
@@ -128,7 +129,7 @@ struct ActivationView {
 };
 
 /// Whether the derivative looks at what the activation is applied to, not at its value.
-[[nodiscard]] constexpr bool differentiates_before(Activation::Kind kind) {
+[[nodiscard]] CA3_HOST_DEVICE constexpr bool differentiates_before(Activation::Kind kind) {
     return kind == Activation::Kind::arctan || kind == Activation::Kind::leaky_relu || kind == Activation::Kind::prelu;
 }
 

@@ -146,6 +146,14 @@ __device__ __forceinline__ void ldmatrix_x4(unsigned (&r)[4], void const* row) {
                  : "memory");
 }
 
+/// The same with each matrix transposed, as 8 x 8 halves: lane l receives in r[m] the halves l / 4 of rows 2 (l % 4) and 2 (l % 4) + 1.
+__device__ __forceinline__ void ldmatrix_x4_transposed(unsigned (&r)[4], void const* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(shared_address(row))
+                 : "memory");
+}
+
 /// Starts a copy of 16 bytes from global to shared memory, both 16-byte aligned; of the source only the first `bytes` (0 to 16) are
 /// read, the rest of the destination becomes zero. The destination is undefined until cp_async_wait (and, for other threads, a barrier).
 __device__ __forceinline__ void cp_async_16(void* shared, void const* global, int bytes = 16) {

@@ -50,11 +50,14 @@ cuda::ClusterJob job_of(Case const& c) {
 
 }  // namespace
 
-std::int64_t cluster_launches() {
+std::int64_t launches_of(std::string const& name) {
     std::int64_t sum = 0;
     for (auto const& [file, count] : simt::launches())
-        if (file.ends_with("autoencoder/cluster.cu")) sum += count;
+        if (file.ends_with("autoencoder/" + name)) sum += count;
     return sum;
+}
+std::int64_t cluster_launches() {
+    return launches_of("cluster.cu");
 }
 
 std::vector<float> samples(std::int64_t rows, std::int64_t width, std::uint64_t seed) {

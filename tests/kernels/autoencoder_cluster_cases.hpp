@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-/// Trainings of nets with one hidden layer, and what came of them.
+/// Trainings of small nets, and what came of them.
 namespace ca3::autoencoder::cluster_cases {
 
 /// CA3_TUNING for as long as it lives.
@@ -22,6 +22,8 @@ public:
     ~Words() { unsetenv("CA3_TUNING"); }
 };
 
+/// Launches of the kernels in a file.
+[[nodiscard]] std::int64_t launches_of(std::string const& name);
 /// Launches of the kernel that trains in clusters.
 [[nodiscard]] std::int64_t cluster_launches();
 

@@ -36,6 +36,7 @@ TEST(AutoencoderTuning, WordsAreSeparatedByCommas) {
     EXPECT_EQ(tuning_of("overlap"), Tuning{.overlap = true});
     EXPECT_EQ(tuning_of("deep,overlap"), (Tuning{.overlap = true, .deep = true}));
     EXPECT_EQ(tuning_of("cluster,cluster"), Tuning{.cluster = true});
+    EXPECT_EQ(tuning_of("chain"), Tuning{.chain = true});
 }
 
 TEST(AutoencoderTuning, UnknownWordsAreNamed) {

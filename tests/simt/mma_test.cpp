@@ -280,6 +280,34 @@ TEST(Ldmatrix, LaneReceivesItsFourBytesOfEachMatrix) {
     }
 }
 
+__global__ void load_transposed_matrices(unsigned* out) {
+    auto* const halves = dynamic_shared<std::uint16_t>();
+    for (unsigned i = threadIdx.x; i < 4 * 8 * 8; i += 32)
+        halves[i] = static_cast<std::uint16_t>(100 * (i / 64) + 10 * (i / 8 % 8) + i % 8);
+    __syncwarp();
+    unsigned r[4];
+    ptx::ldmatrix_x4_transposed(r, halves + 8 * threadIdx.x);
+    for (int m = 0; m < 4; ++m) out[4 * threadIdx.x + static_cast<unsigned>(m)] = r[m];
+}
+
+/// Element (row, column) of matrix m is 100 m + 10 row + column.
+TEST(Ldmatrix, TransposedALaneReceivesTwoNeighboursOfAColumn) {
+    for (auto const& options : test::thread_orders()) {
+        simt::Scope const scope(options);
+        std::vector<unsigned> out(128);
+        launch(load_transposed_matrices, {.block = 32, .shared_bytes = 512}, out.data());
+        EXPECT_EQ(out[0], 10u << 16);                   // lane 0: (0, 0) and (1, 0)
+        EXPECT_EQ(out[4 * 1 + 0], 20u | 30u << 16);     // lane 1: (2, 0) and (3, 0)
+        EXPECT_EQ(out[4 * 4 + 2], 201u | 211u << 16);   // lane 4: (0, 1) and (1, 1)
+        EXPECT_EQ(out[4 * 31 + 3], 367u | 377u << 16);  // lane 31: (6, 7) and (7, 7)
+        for (unsigned lane = 0; lane < 32; ++lane)
+            for (unsigned m = 0; m < 4; ++m) {
+                unsigned const first = 100 * m + 10 * (2 * (lane % 4)) + lane / 4;
+                EXPECT_EQ(out[4 * lane + m], first | (first + 10) << 16);
+            }
+    }
+}
+
 TEST(Ldmatrix, ARowOutsideOfSharedMemoryOrOddIsAFault) {
     std::vector<unsigned> out(128);
     EXPECT_THROW(launch(load_matrices, {.block = 32, .shared_bytes = 512}, out.data(), 16), simt::KernelFault);

@@ -196,6 +196,7 @@ enum class Collective : std::uint8_t {
     reduce_or,
     reduce_xor,
     ldmatrix_x4,
+    ldmatrix_x4_transposed,
     mma_m16n8k32_s8,
     mma_m16n8k32_u8s8,
     mma_m16n8k32_s8u8,

@@ -57,13 +57,19 @@ inline int dp4a_u8s8(unsigned a, unsigned b, int c) {
     return static_cast<int>(sum);
 }
 
-inline void ldmatrix_x4(unsigned (&r)[4], void const* row) {
+inline void load_matrices(simt::Collective operation, unsigned (&r)[4], void const* row) {
     if (reinterpret_cast<std::uintptr_t>(row) % 16 != 0) simt::fault("ldmatrix: the row is not aligned to 16 bytes");
     if (!simt::is_shared(row, 16)) simt::fault("ldmatrix: the row is not in shared memory");
     simt::LdmatrixArgument argument;
     std::memcpy(argument.row, row, 16);
-    simt::exchange(simt::Collective::ldmatrix_x4, 0xFFFFFFFFu, &argument);
+    simt::exchange(operation, 0xFFFFFFFFu, &argument);
     std::memcpy(r, argument.result, 16);
+}
+inline void ldmatrix_x4(unsigned (&r)[4], void const* row) {
+    load_matrices(simt::Collective::ldmatrix_x4, r, row);
+}
+inline void ldmatrix_x4_transposed(unsigned (&r)[4], void const* row) {
+    load_matrices(simt::Collective::ldmatrix_x4_transposed, r, row);
 }
 
 inline void cp_async_16(void* shared, void const* global, int bytes = 16) {

@@ -119,6 +119,19 @@ void load_matrices(Warp& warp) {
     }
 }
 
+/// Lane l receives of matrix m half l / 4 of rows 2 (l % 4) and 2 (l % 4) + 1, the first in the lower half.
+void load_transposed(Warp& warp) {
+    for (unsigned lane = 0; lane < 32; ++lane) {
+        auto& own = argument<LdmatrixArgument>(warp, lane);
+        for (unsigned m = 0; m < 4; ++m) {
+            auto const half = [&](unsigned row) {
+                return argument<LdmatrixArgument>(warp, 8 * m + row).row[lane / 8] >> (16 * (lane / 4 % 2)) & 0xFFFFu;
+            };
+            own.result[m] = half(2 * (lane % 4)) | half(2 * (lane % 4) + 1) << 16;
+        }
+    }
+}
+
 /// The operands of a product gathered from the fragments: 32-bit words along k, 8 of them per row of A and per column of B.
 /// Register r of lane (g, t) holds of A the word t + 4 (r / 2) of row g + 8 (r % 2), of B the word t + 4 r of column g.
 struct Operands {
@@ -250,6 +263,8 @@ void complete(Collective operation, Warp& warp, unsigned mask) {
         }
         case Collective::ldmatrix_x4:
             return load_matrices(warp);
+        case Collective::ldmatrix_x4_transposed:
+            return load_transposed(warp);
         case Collective::mma_m16n8k32_s8:
             return multiply_bytes<std::int8_t, std::int8_t>(warp);
         case Collective::mma_m16n8k32_u8s8:
@@ -305,6 +320,8 @@ char const* to_string(Collective operation) noexcept {
             return "__reduce_xor_sync";
         case Collective::ldmatrix_x4:
             return "ldmatrix_x4";
+        case Collective::ldmatrix_x4_transposed:
+            return "ldmatrix_x4_transposed";
         case Collective::mma_m16n8k32_s8:
             return "mma_m16n8k32_s8";
         case Collective::mma_m16n8k32_u8s8:

@@ -1,0 +1,351 @@
+#include "kernels/autoencoder/chain.hpp"
+
+#include "core/state.hpp"
+#include "kernels/autoencoder/elementary.cuh"
+#include "kernels/autoencoder/pieces.cuh"
+
+/// Rows of the batch through all layers and back. Shared memory: a ring of pieces of the weight, and the cluster's rows of the operand.
+namespace ca3::autoencoder::cuda {
+
+namespace {
+
+constexpr int threads = chain_threads;
+constexpr int stages = 6;
+constexpr int warps_n = 4;  // warps stand 2 x 4 on 32 rows x 64 columns, each has 16 x 16
+
+/// The columns that a block makes of a layer, and the weight's pieces for them, in the order in which they are used: the columns 64 by 64,
+/// each with the whole depth. `along`: C = A W^T, else C = A W.
+template <bool along>
+struct Columns {
+    HalfMatrix weight;  ///< ends, along, with the block's last row
+    std::int32_t first, last, depth, pieces, total;
+
+    __device__ __forceinline__ Columns(ChainJob const& job, ChainLayer const& layer, unsigned model) {
+        std::int32_t const columns = along ? layer.out : layer.in;
+        auto const share = static_cast<std::int32_t>(((columns + chain_blocks - 1) / chain_blocks + 15) / 16 * 16);
+        first = static_cast<std::int32_t>(ptx::cluster_rank()) * share;
+        last = first + share < columns ? first + share : columns;
+        depth = along ? layer.in : layer.out;
+        pieces = (depth + piece_side - 1) / piece_side;
+        total = last <= first ? 0 : (last - first + piece_side - 1) / piece_side * pieces;
+        weight = {job.weights.of(model) + layer.rounded, layer.rounded_ld, along ? last : layer.out, along ? layer.in : last};
+    }
+    __device__ __forceinline__ void start(std::uint16_t* ring, std::int32_t t) const {
+        if (t < total) {
+            std::int32_t const column = first + t / pieces * piece_side, k = t % pieces * piece_side;
+            start_piece(ring + t % stages * piece_halves, weight, along ? column : k, along ? k : column);
+        }
+        ptx::cp_async_commit();
+    }
+    /// The pieces that are on their way at first.
+    __device__ __forceinline__ void start_first(std::uint16_t* ring) const {
+        for (std::int32_t t = 0; t < stages - 1; ++t) start(ring, t);
+    }
+};
+
+/// Elements of a thread: (row, column), (row, column + 1), (row + 8, column), (row + 8, column + 1), and the same 8 columns on.
+struct Place {
+    std::int32_t row, column;
+};
+using Values = float[2][4];
+
+__device__ __forceinline__ Place place_of(std::int32_t first_row, std::int32_t first_column) {
+    auto const lane = static_cast<std::int32_t>(threadIdx.x) % 32, warp = static_cast<std::int32_t>(threadIdx.x) / 32;
+    return {first_row + warp / warps_n * 16 + lane / 4, first_column + warp % warps_n * 16 + lane % 4 * 2};
+}
+
+/// f(j, e, row, column) for the first of each pair of neighbours that there is; where the matrix has an odd number of columns the second
+/// one may be padding.
+template <class F>
+__device__ __forceinline__ void for_pairs(Place const& at, std::int32_t rows, std::int32_t columns, F const& f) {
+#pragma unroll
+    for (int j = 0; j < 2; ++j)
+#pragma unroll
+        for (int e = 0; e < 4; e += 2)
+            if (at.row + 4 * e < rows && at.column + 8 * j < columns) f(j, e, at.row + 4 * e, at.column + 8 * j);
+}
+
+__device__ __forceinline__ void load_pairs(Values& to, Matrix<float const> const& from, unsigned model, Place const& at, std::int32_t rows,
+                                           std::int32_t columns) {
+    for_pairs(at, rows, columns, [&](int j, int e, std::int32_t row, std::int32_t column) {
+        float2 const two = *reinterpret_cast<float2 const*>(from.of(model) + row * from.ld + column);
+        to[j][e] = two.x;
+        to[j][e + 1] = two.y;
+    });
+}
+__device__ __forceinline__ void store_pairs(Matrix<float> const& to, unsigned model, Values const& from, Place const& at, std::int32_t rows,
+                                            std::int32_t columns) {
+    for_pairs(at, rows, columns, [&](int j, int e, std::int32_t row, std::int32_t column) {
+        *reinterpret_cast<float2*>(to.of(model) + row * to.ld + column) = make_float2(from[j][e], from[j][e + 1]);
+    });
+}
+__device__ __forceinline__ void store_rounded(Matrix<std::uint16_t> const& to, unsigned model, Values const& from, Place const& at,
+                                              std::int32_t rows, std::int32_t columns) {
+    for_pairs(at, rows, columns, [&](int j, int e, std::int32_t row, std::int32_t column) {
+        *reinterpret_cast<unsigned*>(to.of(model) + row * to.ld + column) = ptx::bf16x2_of(from[j][e], from[j][e + 1]);
+    });
+}
+
+struct Chain {
+    ChainJob const& job;
+    unsigned model;
+    std::int32_t first_row, rows;  ///< of the cluster; of the batch
+    std::uint16_t* ring;
+    std::uint16_t* operand;
+    float loss;
+
+    /// Starts the copy of the cluster's rows of the operand, whose rows lie `pitch` halves apart.
+    [[nodiscard]] __device__ __forceinline__ int start_operand(Matrix<std::uint16_t const> const& from, std::int32_t columns) const {
+        int const eights = (columns + 15) / 16 * 2, pitch = (columns + piece_side - 1) / piece_side * piece_side + 8;
+        start_copies<chain_rows>(operand, pitch, {from.of(model), from.ld, rows, columns}, first_row, 0, eights);
+        return pitch;
+    }
+
+    /// end(place, sums, begin(place)) for 64 columns after the other: begin before their products, of which `sums` are the results.
+    template <bool along, class Begin, class End>
+    __device__ __forceinline__ void multiply(Columns<along> const& c, int pitch, Begin const& begin, End const& end) const {
+        auto const warp = static_cast<std::int32_t>(threadIdx.x) / 32;
+        std::uint16_t const* const left = operand + warp / warps_n * 16 * pitch;
+        Values sums;
+        Place at{};
+        decltype(begin(at)) held{};
+        for (std::int32_t t = 0, piece = 0; t < c.total; ++t, piece = piece + 1 < c.pieces ? piece + 1 : 0) {
+            ptx::cp_async_wait<stages - 2>();
+            __syncthreads();  // this piece is complete, and the place of the one before it is free
+            c.start(ring, t + stages - 1);
+            std::int32_t const column = c.first + t / c.pieces * piece_side;
+            bool const works = column + warp % warps_n * 16 < c.last;
+            if (!works) continue;
+            if (piece == 0) {
+#pragma unroll
+                for (int e = 0; e < 8; ++e) sums[e / 4][e % 4] = 0.0f;
+                at = place_of(first_row, column);
+                held = begin(at);
+            }
+            std::uint16_t const* const right = ring + t % stages * piece_halves + warp % warps_n * 16 * (along ? piece_pitch : 1);
+            std::int32_t const left_over = c.depth - piece * piece_side;
+#pragma unroll
+            for (int k = 0; k < piece_side; k += 16) {
+                if (k >= left_over) break;
+                unsigned a[4], b[2][2];
+                read_left<true>(a, left + piece * piece_side + k, pitch);
+                read_right<along>(b, right + k * (along ? 1 : piece_pitch), piece_pitch);
+                ptx::mma_m16n8k16_bf16(sums[0], a, b[0]);
+                ptx::mma_m16n8k16_bf16(sums[1], a, b[1]);
+            }
+            if (piece + 1 == c.pieces) end(at, sums, held);
+        }
+    }
+
+    /// Keeps the gradient of a layer: rounded, and its sums over 16 rows.
+    __device__ __forceinline__ void keep_gradient(ChainLayer const& layer, Place const& at, Values const& gradient) const {
+        store_rounded(layer.gradient, model, gradient, at, rows, layer.out);
+        std::int64_t const array = (at.row - static_cast<std::int32_t>(threadIdx.x) % 32 / 4) / 16;
+#pragma unroll
+        for (int j = 0; j < 2; ++j)
+#pragma unroll
+            for (int e = 0; e < 2; ++e) {
+                std::int32_t const column = at.column + 8 * j + e;
+                float sum = gradient[j][e] + gradient[j][e + 2];
+#pragma unroll
+                for (int distance = 4; distance < 32; distance *= 2) sum += __shfl_xor_sync(0xFFFFFFFFu, sum, distance);
+                if (threadIdx.x % 32 < 4 && column < layer.out) job.parts.of(model)[array * job.part + layer.part + column] = sum;
+            }
+    }
+
+    struct Bias {
+        float x[2][2];
+    };
+    [[nodiscard]] __device__ __forceinline__ Bias bias_of(ChainLayer const& layer, Place const& at) const {
+        Bias bias{};
+        if (layer.bias < 0) return bias;
+        float const* const from = job.update.parameters.of(model) + layer.bias;
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+            std::int32_t const column = at.column + j / 2 * 8 + j % 2;
+            if (column < layer.out) bias.x[j / 2][j % 2] = from[column];
+        }
+        return bias;
+    }
+
+    __device__ __forceinline__ void hidden_layer(ChainLayer const& layer, Columns<true> const& c, int pitch) const {
+        multiply(
+            c, pitch, [&](Place const& at) { return bias_of(layer, at); },
+            [&](Place const& at, Values& z, Bias const& bias) {
+                Values y;
+                with_kind(layer.activation.kind, [&](auto kind) {
+#pragma unroll
+                    for (int e = 0; e < 8; ++e) {
+                        float& x = z[e / 4][e % 4];
+                        x += bias.x[e / 4][e % 2];
+                        y[e / 4][e % 4] = activated_as<kind()>(layer.activation, model, 0, x, true);
+                    }
+                });
+                if (layer.kept && differentiates_before(layer.activation.kind))
+                    store_pairs(layer.kept, model, z, at, rows, layer.out);
+                else if (layer.kept)
+                    store_pairs(layer.kept, model, y, at, rows, layer.out);
+                store_rounded(layer.active, model, y, at, rows, layer.out);
+            });
+    }
+
+    struct BiasAndTarget {
+        Bias bias;
+        Values target;
+    };
+    /// With the loss and its gradient.
+    __device__ __forceinline__ void last_layer(ChainLayer const& layer, Columns<true> const& c, int pitch) {
+        float const share = static_cast<float>(1.0 / (static_cast<double>(rows) * static_cast<double>(layer.out)));
+        multiply(
+            c, pitch,
+            [&](Place const& at) {
+                BiasAndTarget held{bias_of(layer, at), {}};
+                load_pairs(held.target, job.target, model, at, rows, layer.out);
+                return held;
+            },
+            [&](Place const& at, Values& z, BiasAndTarget const& held) {
+                Values y;
+                with_kind(layer.activation.kind, [&](auto kind) {
+#pragma unroll
+                    for (int e = 0; e < 8; ++e) {
+                        float& x = z[e / 4][e % 4];
+                        x += held.bias.x[e / 4][e % 2];
+                        y[e / 4][e % 4] = activated_as<kind()>(layer.activation, model, 0, x, true);
+                    }
+                });
+                Values slope;
+                with_loss(job.loss, [&](auto l) {
+#pragma unroll
+                    for (int e = 0; e < 8; ++e) {
+                        auto const [value, derivative] = compared_as<l()>(y[e / 4][e % 4], held.target[e / 4][e % 4]);
+                        bool const there = at.row + e % 4 / 2 * 8 < rows && at.column + e / 4 * 8 + e % 2 < layer.out;
+                        if (there) loss += value;
+                        slope[e / 4][e % 4] = there ? derivative * share : 0.0f;
+                    }
+                });
+                with_kind(layer.activation.kind, [&](auto kind) {
+#pragma unroll
+                    for (int e = 0; e < 8; ++e) {
+                        float& g = slope[e / 4][e % 4];
+                        bool const there = at.row + e % 4 / 2 * 8 < rows && at.column + e / 4 * 8 + e % 2 < layer.out;
+                        g = there ? differentiated_as<kind()>(layer.activation, model, 0, g, z[e / 4][e % 4], y[e / 4][e % 4], true) : 0.0f;
+                    }
+                });
+                keep_gradient(layer, at, slope);
+            });
+    }
+
+    /// From the gradient of a layer to that of the layer below.
+    __device__ __forceinline__ void layer_below(ChainLayer const& below, Columns<false> const& c, int pitch) const {
+        struct Kept {
+            Values x;
+        };
+        multiply(
+            c, pitch,
+            [&](Place const& at) {
+                Kept kept{};
+                if (below.kept) load_pairs(kept.x, below.kept, model, at, rows, below.out);
+                return kept;
+            },
+            [&](Place const& at, Values& g, Kept const& kept) {
+                with_kind(below.activation.kind, [&](auto kind) {
+#pragma unroll
+                    for (int e = 0; e < 8; ++e) {
+                        float const x = kept.x[e / 4][e % 4];
+                        bool const there = at.row + e % 4 / 2 * 8 < rows;
+                        float& to = g[e / 4][e % 4];
+                        to = there ? differentiated_as<kind()>(below.activation, model, 0, to, x, x, true) : 0.0f;
+                    }
+                });
+                keep_gradient(below, at, g);
+            });
+    }
+
+    /// Between layers: what the blocks of the cluster have written is there for all of them. `next` starts what does not wait for it.
+    template <class F>
+    __device__ __forceinline__ void meet(F const& next) const {
+        ptx::cluster_arrive();
+        __syncthreads();  // the ring and the operand are free
+        next();
+        ptx::cluster_wait();
+    }
+
+    __device__ __forceinline__ void run(Columns<true> const& input) {
+        Columns<true> forwards = input;
+        for (int l = 0; l < job.count; ++l) {
+            ChainLayer const& layer = job.layers[l];
+            int const pitch = start_operand(l == 0 ? job.input : Matrix<std::uint16_t const>(job.layers[l - 1].active), layer.in);
+            ptx::cp_async_commit();
+            ptx::cp_async_wait<0>();
+            if (l + 1 == job.count) {
+                last_layer(layer, forwards, pitch);
+                break;
+            }
+            hidden_layer(layer, forwards, pitch);
+            forwards = Columns<true>(job, job.layers[l + 1], model);
+            meet([&] { forwards.start_first(ring); });
+        }
+        for (int l = job.count - 1; l > 0; --l) {
+            ChainLayer const& layer = job.layers[l];
+            Columns<false> const backwards(job, layer, model);
+            meet([&] { backwards.start_first(ring); });
+            int const pitch = start_operand(layer.gradient, layer.out);
+            ptx::cp_async_commit();
+            ptx::cp_async_wait<0>();
+            layer_below(job.layers[l - 1], backwards, pitch);
+        }
+        ptx::cp_async_wait<0>();
+    }
+};
+
+__global__ void __launch_bounds__(threads, 2) chain_kernel(__grid_constant__ ChainJob const job) {
+    unsigned const model = blockIdx.z;
+    auto* const ring = dynamic_shared<std::uint16_t>();
+    Columns<true> const input(job, job.layers[0], model);
+    if (!job.settled) begin_in_turn();
+    input.start_first(ring);
+    if (job.settled) begin_in_turn();
+    StepEntry const step = job.step.entry(model);
+    auto const first_row = static_cast<std::int32_t>(blockIdx.x) / chain_blocks * chain_rows;
+    float loss = 0.0f;
+    if (first_row < step.rows) {
+        Chain chain{job, model, first_row, step.rows, ring, ring + stages * piece_halves, 0.0f};
+        chain.run(input);
+        loss = chain.loss;
+    } else {
+        ptx::cp_async_wait<0>();
+    }
+    __syncthreads();  // shared memory is free
+    double const sum = block_sum<threads>(static_cast<double>(loss), dynamic_shared<double>());
+    if (threadIdx.x == 0) job.partial.of(model)[blockIdx.x] = sum;
+}
+
+}  // namespace
+
+std::int64_t chain_grid(std::int64_t batch) {
+    return (batch + chain_rows - 1) / chain_rows * chain_blocks;
+}
+
+std::size_t chain_bytes(std::int64_t width) {
+    std::int64_t const pitch = (width + piece_side - 1) / piece_side * piece_side + 8;
+    return static_cast<std::size_t>(stages * piece_halves + chain_rows * pitch) * sizeof(std::uint16_t);
+}
+
+void launch_chain(Context const& context, CUstream_st* stream, int models, std::int64_t batch, ChainJob const& job) {
+    ca3::cuda::CurrentDevice const current(context.device());
+    std::int64_t width = 0;
+    for (int l = 0; l < job.count; ++l) {
+        width = job.layers[l].in > width ? job.layers[l].in : width;
+        width = job.layers[l].out > width ? job.layers[l].out : width;
+    }
+    launch(chain_kernel,
+           {.grid = dim3(static_cast<unsigned>(chain_grid(batch)), 1, static_cast<unsigned>(models)),
+            .block = dim3(threads),
+            .shared_bytes = chain_bytes(width),
+            .stream = stream,
+            .cluster = chain_blocks,
+            .overlap = job.step.overlap},
+           job);
+}
+
+}  // namespace ca3::autoencoder::cuda
