@@ -16,9 +16,10 @@ constexpr int warps_n = 4;  // warps stand 2 x 4 on 32 rows x 64 columns, each h
 /// The columns that a block makes of a layer, and the weight's pieces for them, in the order in which they are used: the columns 64 by 64,
 /// each with the whole depth. `along`: C = A W^T, else C = A W.
 template <bool along>
-struct Columns {
+class Columns {
+public:
     HalfMatrix weight;  ///< ends, along, with the block's last row
-    std::int32_t first, last, depth, pieces, total;
+    std::int32_t first, last, depth;
 
     __device__ __forceinline__ Columns(ChainJob const& job, ChainLayer const& layer, unsigned model) {
         std::int32_t const columns = along ? layer.out : layer.in;
@@ -26,21 +27,29 @@ struct Columns {
         first = static_cast<std::int32_t>(ptx::cluster_rank()) * share;
         last = first + share < columns ? first + share : columns;
         depth = along ? layer.in : layer.out;
-        pieces = (depth + piece_side - 1) / piece_side;
-        total = last <= first ? 0 : (last - first + piece_side - 1) / piece_side * pieces;
         weight = {job.weights.of(model) + layer.rounded, layer.rounded_ld, along ? last : layer.out, along ? layer.in : last};
+        column_ = first;
     }
-    __device__ __forceinline__ void start(std::uint16_t* ring, std::int32_t t) const {
-        if (t < total) {
-            std::int32_t const column = first + t / pieces * piece_side, k = t % pieces * piece_side;
-            start_piece(ring + t % stages * piece_halves, weight, along ? column : k, along ? k : column);
+    /// Starts the copies of the next piece, if there is one.
+    __device__ __forceinline__ void start(std::uint16_t* ring) {
+        if (column_ < last) {
+            start_piece(ring + slot_ * piece_halves, weight, along ? column_ : k_, along ? k_ : column_);
+            slot_ = slot_ + 1 < stages ? slot_ + 1 : 0;
+            k_ += piece_side;
+            if (k_ >= depth) {
+                k_ = 0;
+                column_ += piece_side;
+            }
         }
         ptx::cp_async_commit();
     }
     /// The pieces that are on their way at first.
-    __device__ __forceinline__ void start_first(std::uint16_t* ring) const {
-        for (std::int32_t t = 0; t < stages - 1; ++t) start(ring, t);
+    __device__ __forceinline__ void start_first(std::uint16_t* ring) {
+        for (std::int32_t t = 0; t < stages - 1; ++t) start(ring);
     }
+
+private:
+    std::int32_t column_, k_ = 0, slot_ = 0;  ///< of the next piece
 };
 
 /// Elements of a thread: (row, column), (row, column + 1), (row + 8, column), (row + 8, column + 1), and the same 8 columns on.
@@ -94,46 +103,52 @@ struct Chain {
     std::uint16_t* operand;
     float loss;
 
-    /// Starts the copy of the cluster's rows of the operand, whose rows lie `pitch` halves apart.
+    /// Starts the copy of the cluster's rows of the operand, up to a whole piece. @returns halves from row to row
     [[nodiscard]] __device__ __forceinline__ int start_operand(Matrix<std::uint16_t const> const& from, std::int32_t columns) const {
-        int const eights = (columns + 15) / 16 * 2, pitch = (columns + piece_side - 1) / piece_side * piece_side + 8;
-        start_copies<chain_rows>(operand, pitch, {from.of(model), from.ld, rows, columns}, first_row, 0, eights);
+        int const width = (columns + piece_side - 1) / piece_side * piece_side, pitch = width + 8;
+        start_rows<chain_rows>(operand, pitch, {from.of(model), from.ld, rows, columns}, first_row, width);
         return pitch;
     }
 
     /// end(place, sums, begin(place)) for 64 columns after the other: begin before their products, of which `sums` are the results.
     template <bool along, class Begin, class End>
-    __device__ __forceinline__ void multiply(Columns<along> const& c, int pitch, Begin const& begin, End const& end) const {
+    __device__ __forceinline__ void multiply(Columns<along>& c, int pitch, Begin const& begin, End const& end) const {
         auto const warp = static_cast<std::int32_t>(threadIdx.x) / 32;
         std::uint16_t const* const left = operand + warp / warps_n * 16 * pitch;
-        Values sums;
-        Place at{};
-        decltype(begin(at)) held{};
-        for (std::int32_t t = 0, piece = 0; t < c.total; ++t, piece = piece + 1 < c.pieces ? piece + 1 : 0) {
-            ptx::cp_async_wait<stages - 2>();
-            __syncthreads();  // this piece is complete, and the place of the one before it is free
-            c.start(ring, t + stages - 1);
-            std::int32_t const column = c.first + t / c.pieces * piece_side;
+        std::uint16_t const* const right = ring + warp % warps_n * 16 * (along ? piece_pitch : 1);
+        int slot = 0;
+        for (std::int32_t column = c.first; column < c.last; column += piece_side) {
             bool const works = column + warp % warps_n * 16 < c.last;
+            Place const at = place_of(first_row, column);
+            auto const held = works ? begin(at) : decltype(begin(at)){};
+            float sums[2][2][4] = {};  // of every second 16 of the depth
+            for (std::int32_t k = 0; k < c.depth; k += piece_side) {
+                ptx::cp_async_wait<stages - 2>();
+                __syncthreads();  // this piece is complete, and the place of the one before it is free
+                c.start(ring);
+                if (works) multiply_piece<along>(sums, left + k, pitch, right + slot * piece_halves);
+                slot = slot + 1 < stages ? slot + 1 : 0;
+            }
             if (!works) continue;
-            if (piece == 0) {
 #pragma unroll
-                for (int e = 0; e < 8; ++e) sums[e / 4][e % 4] = 0.0f;
-                at = place_of(first_row, column);
-                held = begin(at);
-            }
-            std::uint16_t const* const right = ring + t % stages * piece_halves + warp % warps_n * 16 * (along ? piece_pitch : 1);
-            std::int32_t const left_over = c.depth - piece * piece_side;
+            for (int e = 0; e < 8; ++e) sums[0][e / 4][e % 4] += sums[1][e / 4][e % 4];
+            end(at, sums[0], held);
+        }
+    }
+    template <bool along>
+    static __device__ __forceinline__ void multiply_piece(float (&sums)[2][2][4], std::uint16_t const* left, int pitch,
+                                                          std::uint16_t const* right) {
+        constexpr int steps = piece_side / 16;
+        unsigned a[steps][4], b[steps][2][2];
 #pragma unroll
-            for (int k = 0; k < piece_side; k += 16) {
-                if (k >= left_over) break;
-                unsigned a[4], b[2][2];
-                read_left<true>(a, left + piece * piece_side + k, pitch);
-                read_right<along>(b, right + k * (along ? 1 : piece_pitch), piece_pitch);
-                ptx::mma_m16n8k16_bf16(sums[0], a, b[0]);
-                ptx::mma_m16n8k16_bf16(sums[1], a, b[1]);
-            }
-            if (piece + 1 == c.pieces) end(at, sums, held);
+        for (int s = 0; s < steps; ++s) {
+            read_left<true>(a[s], left + 16 * s, pitch);
+            read_right<along>(b[s], right + 16 * s * (along ? 1 : piece_pitch), piece_pitch);
+        }
+#pragma unroll
+        for (int s = 0; s < steps; ++s) {
+            ptx::mma_m16n8k16_bf16(sums[s % 2][0], a[s], b[s][0]);
+            ptx::mma_m16n8k16_bf16(sums[s % 2][1], a[s], b[s][1]);
         }
     }
 
@@ -168,7 +183,7 @@ struct Chain {
         return bias;
     }
 
-    __device__ __forceinline__ void hidden_layer(ChainLayer const& layer, Columns<true> const& c, int pitch) const {
+    __device__ __forceinline__ void hidden_layer(ChainLayer const& layer, Columns<true>& c, int pitch) const {
         multiply(
             c, pitch, [&](Place const& at) { return bias_of(layer, at); },
             [&](Place const& at, Values& z, Bias const& bias) {
@@ -194,7 +209,7 @@ struct Chain {
         Values target;
     };
     /// With the loss and its gradient.
-    __device__ __forceinline__ void last_layer(ChainLayer const& layer, Columns<true> const& c, int pitch) {
+    __device__ __forceinline__ void last_layer(ChainLayer const& layer, Columns<true>& c, int pitch) {
         float const share = static_cast<float>(1.0 / (static_cast<double>(rows) * static_cast<double>(layer.out)));
         multiply(
             c, pitch,
@@ -236,7 +251,7 @@ struct Chain {
     }
 
     /// From the gradient of a layer to that of the layer below.
-    __device__ __forceinline__ void layer_below(ChainLayer const& below, Columns<false> const& c, int pitch) const {
+    __device__ __forceinline__ void layer_below(ChainLayer const& below, Columns<false>& c, int pitch) const {
         struct Kept {
             Values x;
         };
@@ -270,8 +285,7 @@ struct Chain {
         ptx::cluster_wait();
     }
 
-    __device__ __forceinline__ void run(Columns<true> const& input) {
-        Columns<true> forwards = input;
+    __device__ __forceinline__ void run(Columns<true>& forwards) {
         for (int l = 0; l < job.count; ++l) {
             ChainLayer const& layer = job.layers[l];
             int const pitch = start_operand(l == 0 ? job.input : Matrix<std::uint16_t const>(job.layers[l - 1].active), layer.in);
@@ -287,7 +301,7 @@ struct Chain {
         }
         for (int l = job.count - 1; l > 0; --l) {
             ChainLayer const& layer = job.layers[l];
-            Columns<false> const backwards(job, layer, model);
+            Columns<false> backwards(job, layer, model);
             meet([&] { backwards.start_first(ring); });
             int const pitch = start_operand(layer.gradient, layer.out);
             ptx::cp_async_commit();
@@ -301,7 +315,7 @@ struct Chain {
 __global__ void __launch_bounds__(threads, 2) chain_kernel(__grid_constant__ ChainJob const job) {
     unsigned const model = blockIdx.z;
     auto* const ring = dynamic_shared<std::uint16_t>();
-    Columns<true> const input(job, job.layers[0], model);
+    Columns<true> input(job, job.layers[0], model);
     if (!job.settled) begin_in_turn();
     input.start_first(ring);
     if (job.settled) begin_in_turn();

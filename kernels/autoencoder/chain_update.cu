@@ -40,35 +40,37 @@ struct TileSums {
 __device__ __forceinline__ void multiply_tile(TileSums& sums, HalfMatrix const& gradient, HalfMatrix const& input, std::int32_t first_row,
                                               std::int32_t first_column) {
     auto* const ring = dynamic_shared<std::uint16_t>();
-    std::int32_t const pieces = (gradient.rows + side - 1) / side;
-    auto const start = [&](std::int32_t piece) {
-        if (piece < pieces) {
-            std::uint16_t* const stage = ring + piece % stages * stage_halves;
-            start_piece(stage, gradient, piece * side, first_row);
-            start_piece(stage + piece_halves, input, piece * side, first_column);
+    std::int32_t const rows = gradient.rows;
+    std::int32_t next = 0;
+    int next_slot = 0, slot = 0;
+    auto const start = [&] {
+        if (next < rows) {
+            std::uint16_t* const stage = ring + next_slot * stage_halves;
+            start_piece(stage, gradient, next, first_row);
+            start_piece(stage + piece_halves, input, next, first_column);
+            next += side;
+            next_slot = next_slot + 1 < stages ? next_slot + 1 : 0;
         }
         ptx::cp_async_commit();
     };
-    for (std::int32_t piece = 0; piece < stages - 1; ++piece) start(piece);
+    for (int s = 0; s < stages - 1; ++s) start();
 #pragma unroll
     for (int e = 0; e < TileSums::count; ++e) sums.at(e) = 0.0f;
-    for (std::int32_t piece = 0; piece < pieces; ++piece) {
+    for (std::int32_t row = 0; row < rows; row += side) {
         ptx::cp_async_wait<stages - 2>();
         __syncthreads();  // this piece is complete, and the place of the one before it is free
-        start(piece + stages - 1);
-        std::uint16_t const* const stage = ring + piece % stages * stage_halves;
-        std::int32_t const left_over = gradient.rows - piece * side;
+        start();
+        std::uint16_t const* const left = ring + slot * stage_halves + TileSums::warp_row();
+        std::uint16_t const* const right = ring + slot * stage_halves + piece_halves + TileSums::warp_column();
+        slot = slot + 1 < stages ? slot + 1 : 0;
 #pragma unroll
         for (int k = 0; k < side; k += 16) {
-            if (k >= left_over) break;
-            unsigned a[4], b[2][2];
-            read_left<false>(a, stage + k * piece_pitch + TileSums::warp_row(), piece_pitch);
+            unsigned a[4], b[2][2][2];
+            read_left<false>(a, left + k * piece_pitch, piece_pitch);
+            read_right<false>(b[0], right + k * piece_pitch, piece_pitch);
+            read_right<false>(b[1], right + k * piece_pitch + 16, piece_pitch);
 #pragma unroll
-            for (int n = 0; n < 4; n += 2) {
-                read_right<false>(b, stage + piece_halves + k * piece_pitch + TileSums::warp_column() + 8 * n, piece_pitch);
-                ptx::mma_m16n8k16_bf16(sums.value[n], a, b[0]);
-                ptx::mma_m16n8k16_bf16(sums.value[n + 1], a, b[1]);
-            }
+            for (int n = 0; n < 4; ++n) ptx::mma_m16n8k16_bf16(sums.value[n], a, b[n / 2][n % 2]);
         }
     }
     ptx::cp_async_wait<0>();

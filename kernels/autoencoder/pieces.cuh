@@ -19,30 +19,35 @@ struct HalfMatrix {
     std::int32_t rows, columns;
 };
 
-/// Starts copies of rows [row, row + lines) and columns [column, column + 8 fours): zeros where the matrix ends. column: a multiple of 8.
+/// Bytes that there are of eight columns, of which `left` are left.
+__device__ __forceinline__ int bytes_of(std::int32_t left) {
+    return left <= 0 ? 0 : left < 8 ? 2 * left : 16;
+}
+/// Starts copies of rows [row, row + lines) and their columns [0, width): zeros where the matrix ends. width: a multiple of 8.
 template <int lines>
-__device__ __forceinline__ void start_copies(std::uint16_t* to, int pitch, HalfMatrix const& x, std::int32_t row, std::int32_t column,
-                                             int eights) {
-    for (int i = static_cast<int>(threadIdx.x); i < lines * eights; i += chain_threads) {
-        int const line = i / eights, at = i % eights * 8;
-        std::int32_t const left = x.columns - column - at;
-        int const bytes = row + line >= x.rows || left <= 0 ? 0 : left < 8 ? 2 * left : 16;
-        std::uint16_t const* const from = x.data + (row + line) * x.ld + column + at;
-        ptx::cp_async_16(to + line * pitch + at, bytes > 0 ? from : x.data, bytes);
+__device__ __forceinline__ void start_rows(std::uint16_t* to, int pitch, HalfMatrix const& x, std::int32_t row, int width) {
+    constexpr int warps = chain_threads / 32;
+    static_assert(lines % warps == 0);
+    int const warp = static_cast<int>(threadIdx.x) / 32;
+    for (int at = static_cast<int>(threadIdx.x) % 32 * 8; at < width; at += 256) {
+        int const whole = bytes_of(x.columns - at);
+#pragma unroll
+        for (int l = warp; l < lines + warp; l += warps) {
+            int const bytes = row + l < x.rows ? whole : 0;
+            ptx::cp_async_16(to + l * pitch + at, bytes > 0 ? x.data + (row + l) * x.ld + at : x.data, bytes);
+        }
     }
 }
-/// The same for 64 x 64 of them.
+/// The same for 64 rows and 64 columns from `column` on, a multiple of 8, to rows piece_pitch apart.
 __device__ __forceinline__ void start_piece(std::uint16_t* to, HalfMatrix const& x, std::int32_t row, std::int32_t column) {
-    static_assert(piece_side * piece_side / 8 % chain_threads == 0);
     int const line = static_cast<int>(threadIdx.x) / 8, at = static_cast<int>(threadIdx.x) % 8 * 8;
-    std::int32_t const left = x.columns - column - at;
-    int const whole = left <= 0 ? 0 : left < 8 ? 2 * left : 16;
+    int const whole = bytes_of(x.columns - column - at);
+    std::uint16_t const* const from = x.data + (row + line) * x.ld + column + at;
     constexpr int step = chain_threads / 8;
 #pragma unroll
     for (int l = 0; l < piece_side; l += step) {
         int const bytes = row + line + l < x.rows ? whole : 0;
-        std::uint16_t const* const from = x.data + (row + line + l) * x.ld + column + at;
-        ptx::cp_async_16(to + (line + l) * piece_pitch + at, bytes > 0 ? from : x.data, bytes);
+        ptx::cp_async_16(to + (line + l) * piece_pitch + at, bytes > 0 ? from + l * x.ld : x.data, bytes);
     }
 }
 
