@@ -52,6 +52,8 @@ void DeviceModels::want_chain() {
     chain_ = {};
     space.halves = Buffer<std::uint16_t>(context_, space.stride * models_);
     space.parts = Buffer<float>(context_, space.part * space.part_count * models_);
+    space.ended = Buffer<unsigned>(context_, models_);
+    ca3::cuda::fill(context_.state(), space.ended.data(), 0, static_cast<std::size_t>(models_) * sizeof(unsigned));
     chain_ = std::move(space);
 }
 
@@ -61,18 +63,24 @@ std::optional<ChainJob> DeviceModels::chain_job(Pass const& pass) {
     auto const halves = [this](std::int64_t at, std::int64_t ld) {
         return Matrix<std::uint16_t>(chain_.halves.data() + at, chain_.stride, ld);
     };
-    LossView const loss = loss_view(pass);
+    Matrix<float> const own_target = target(pass);
     ChainJob job{.step = pass.step,
                  .count = layers(),
                  .input = halves(chain_.input, chain_.input_ld),
+                 .target = own_target ? own_target : matrix(input_, input_ld_),
                  .weights = {chain_.halves.data(), chain_.stride},
                  .update = pass.rule,
-                 .loss = loss.kind,
-                 .target = loss.target,
-                 .partial = loss.partial,
+                 .loss = pass.objective->loss,
+                 .partial = partial(0),
                  .parts = {chain_.parts.data(), chain_.part * chain_.part_count},
                  .part = chain_.part,
-                 .settled = pass.step.overlap};
+                 .ended = chain_.ended.data(),
+                 .settled = pass.step.overlap && pass.data->corrupts()};
+    if (!pass.data->corrupts()) {
+        job.inputs = pass.data->inputs();
+        if (pass.data->has_targets()) job.targets = pass.data->targets();
+        job.order = pass.data->order();
+    }
     for (int l = 0; l < layers(); ++l) {
         PlannedLayer const& p = planned(l);
         ChainPlaces const& own = chain_.layers[static_cast<std::size_t>(l)];
@@ -112,14 +120,13 @@ void DeviceModels::round_weights(Pass const& pass) {
     }
 }
 
-void DeviceModels::enqueue_chain(Pass const& pass, Steps const& steps) {
-    CUstream_st* const stream = context_.stream();
-    pass.data->make_batch(pass.models, pass.batch, pass.step, matrix(input_, input_ld_), matrix(scratch_, input_ld_), target(pass),
-                          Matrix<std::uint16_t>(chain_.halves.data() + chain_.input, chain_.stride, chain_.input_ld));
-    launch_chain(context_, stream, pass.models, pass.batch, *pass.chain);
-    launch_chain_update(context_, stream, pass.models, *pass.chain);
-    launch_finish(context_, stream, pass.models, pass.step, steps.terms.data(), static_cast<int>(steps.terms.size()),
-                  {partials_.data(), partial_stride_}, {steps.losses.data(), steps.capacity});
+void DeviceModels::enqueue_chain(Pass const& pass) {
+    ChainJob const& job = *pass.chain;
+    if (job.inputs.width == 0)
+        pass.data->make_batch(pass.models, pass.batch, pass.step, matrix(input_, input_ld_), matrix(scratch_, input_ld_), target(pass),
+                              job.input);
+    launch_chain(context_, context_.stream(), pass.models, pass.batch, job);
+    launch_chain_update(context_, context_.stream(), pass.models, job);
 }
 
 }  // namespace ca3::autoencoder::cuda

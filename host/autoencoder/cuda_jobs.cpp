@@ -180,12 +180,13 @@ std::vector<std::int64_t> DeviceModels::train(ManyJob const& job) {
     if (std::optional<ClusterJob> const whole = cluster_job(pass, train_steps_, count)) {
         launch_cluster(context_, context_.stream(), precision_, members, *whole);
     } else {
-        std::optional<ChainJob> const chain = chain_job(pass);
+        std::optional<ChainJob> chain = chain_job(pass);
+        if (chain) pass.chain = &*chain;
+        set_terms(pass, train_steps_);
         if (chain) {
-            pass.chain = &*chain;
+            chain->finish = finish_job(pass, train_steps_);
             round_weights(pass);
         }
-        set_terms(pass, train_steps_);
         run_steps(pass, count);
     }
 

@@ -142,16 +142,17 @@ private:
     // cuda_cluster.cpp: all steps as one launch; none where that does not serve
     [[nodiscard]] std::optional<ClusterJob> cluster_job(Pass const& pass, Steps const& steps, std::int64_t count) const;
 
-    // cuda_chain.cpp: a step of training as two launches beside those of its batch and its end; none where that does not serve
+    // cuda_chain.cpp: a step of training as two launches, and those of a batch that is corrupted; none where that does not serve
     [[nodiscard]] bool takes_chain(Pass const& pass) const;
     void want_chain();
-    [[nodiscard]] std::optional<ChainJob> chain_job(Pass const& pass);
+    [[nodiscard]] std::optional<ChainJob> chain_job(Pass const& pass);  ///< without `finish`
     void round_weights(Pass const& pass);
-    void enqueue_chain(Pass const& pass, Steps const& steps);
+    void enqueue_chain(Pass const& pass);
 
     // cuda_pass.cpp: the launches of a step
     void enqueue(Pass const& pass, Steps const& steps);
     void set_terms(Pass const& pass, Steps& steps) const;
+    [[nodiscard]] FinishJob finish_job(Pass const& pass, Steps const& steps) const;
     void forward_layer(Pass const& pass, int l, bool loss_at_once);
     void forward_layers(Pass const& pass, int first, int last, bool loss_at_once);
     void losses(Pass const& pass);
@@ -255,6 +256,7 @@ private:
         std::int64_t batch = 0;       ///< rows that there is room for
         Buffer<std::uint16_t> halves;
         Buffer<float> parts;
+        Buffer<unsigned> ended;
     } chain_;
 
     std::unique_ptr<DeviceData> train_data_, test_data_;  ///< of the last job

@@ -166,7 +166,7 @@ void DeviceModels::set_terms(Pass const& pass, Steps& steps) const {
 }
 
 void DeviceModels::enqueue(Pass const& pass, Steps const& steps) {
-    if (pass.chain != nullptr) return enqueue_chain(pass, steps);
+    if (pass.chain != nullptr) return enqueue_chain(pass);
     pass.data->make_batch(pass.models, pass.batch, pass.step, matrix(input_, input_ld_), matrix(scratch_, input_ld_), target(pass));
     bool const at_once = loss_at_once(pass);
     forward_layers(pass, 0, layers() - 1, at_once);
@@ -180,8 +180,15 @@ void DeviceModels::enqueue(Pass const& pass, Steps const& steps) {
     }
     if (pass.gradients) backward(pass);
     if (pass.update) update(pass);
-    launch_finish(context_, context_.stream(), pass.models, pass.step, steps.terms.data(), static_cast<int>(steps.terms.size()),
-                  {partials_.data(), partial_stride_}, {steps.losses.data(), steps.capacity});
+    launch_finish(context_, context_.stream(), pass.models, finish_job(pass, steps));
+}
+
+FinishJob DeviceModels::finish_job(Pass const& pass, Steps const& steps) const {
+    return {.step = pass.step,
+            .terms = steps.terms.data(),
+            .count = static_cast<int>(steps.terms.size()),
+            .partial = {partials_.data(), partial_stride_},
+            .losses = {steps.losses.data(), steps.capacity}};
 }
 
 void DeviceModels::forward_layers(Pass const& pass, int first, int last, bool at_once) {

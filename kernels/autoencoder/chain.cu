@@ -3,6 +3,7 @@
 #include "core/state.hpp"
 #include "kernels/autoencoder/elementary.cuh"
 #include "kernels/autoencoder/pieces.cuh"
+#include "kernels/autoencoder/samples.cuh"
 
 /// Rows of the batch through all layers and back. Shared memory: a ring of pieces of the weight, and the cluster's rows of the operand.
 namespace ca3::autoencoder::cuda {
@@ -152,6 +153,30 @@ struct Chain {
         }
     }
 
+    /// The block's share of the cluster's rows of the batch, as they were given: two warps make a row.
+    __device__ __forceinline__ void gather(StepEntry const& step) const {
+        constexpr int own = chain_rows / chain_blocks, warps = threads / 32 / own;
+        auto const warp = static_cast<std::int32_t>(threadIdx.x) / 32, lane = static_cast<std::int32_t>(threadIdx.x) % 32;
+        std::int32_t const row = first_row + static_cast<std::int32_t>(ptx::cluster_rank()) * own + warp / warps;
+        if (row >= rows) return;
+        std::int64_t const sample = job.order ? job.order.of(model)[step.begin + row] : step.begin + row;
+        bool const own_targets = job.targets.bytes != nullptr || job.targets.values != nullptr;
+        auto const for_fours = [&](std::int64_t width, auto const& f) {
+            for (std::int64_t c = 4 * (warp % warps * 32 + lane); c < width; c += 4 * 32 * warps)
+                f(c, static_cast<std::int32_t>(width - c < 4 ? width - c : 4));
+        };
+        float* const target = job.target.of(model) + row * job.target.ld;
+        for_fours(job.inputs.width, [&](std::int64_t c, std::int32_t count) {
+            Four const x = sample_values(job.inputs, sample, c, count);
+            if (!own_targets) store_padded(target + c, x);
+            *reinterpret_cast<uint2*>(job.input.of(model) + row * job.input.ld + c) =
+                make_uint2(ptx::bf16x2_of(x.x[0], x.x[1]), ptx::bf16x2_of(x.x[2], x.x[3]));
+        });
+        if (own_targets)
+            for_fours(job.targets.width,
+                      [&](std::int64_t c, std::int32_t count) { store_padded(target + c, sample_values(job.targets, sample, c, count)); });
+    }
+
     /// Keeps the gradient of a layer: rounded, and its sums over 16 rows.
     __device__ __forceinline__ void keep_gradient(ChainLayer const& layer, Place const& at, Values const& gradient) const {
         store_rounded(layer.gradient, model, gradient, at, rows, layer.out);
@@ -288,7 +313,7 @@ struct Chain {
     __device__ __forceinline__ void run(Columns<true>& forwards) {
         for (int l = 0; l < job.count; ++l) {
             ChainLayer const& layer = job.layers[l];
-            int const pitch = start_operand(l == 0 ? job.input : Matrix<std::uint16_t const>(job.layers[l - 1].active), layer.in);
+            int const pitch = start_operand(l == 0 ? job.input : job.layers[l - 1].active, layer.in);
             ptx::cp_async_commit();
             ptx::cp_async_wait<0>();
             if (l + 1 == job.count) {
@@ -324,6 +349,11 @@ __global__ void __launch_bounds__(threads, 2) chain_kernel(__grid_constant__ Cha
     float loss = 0.0f;
     if (first_row < step.rows) {
         Chain chain{job, model, first_row, step.rows, ring, ring + stages * piece_halves, 0.0f};
+        if (job.inputs.width > 0) {
+            chain.gather(step);
+            ptx::cluster_arrive();
+            ptx::cluster_wait();
+        }
         chain.run(input);
         loss = chain.loss;
     } else {
@@ -358,7 +388,7 @@ void launch_chain(Context const& context, CUstream_st* stream, int models, std::
             .shared_bytes = chain_bytes(width),
             .stream = stream,
             .cluster = chain_blocks,
-            .overlap = job.step.overlap},
+            .overlap = job.step.overlap && job.inputs.width == 0},  // else it is the first one of a step
            job);
 }
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 /// Training steps in bf16 as two launches: the first takes rows of the batch through all layers and back, the second makes the gradients of
-/// all weights and updates them.
+/// all weights, updates them and ends the step.
 ///
 /// A cluster of blocks has chain_rows rows of the batch to itself: its blocks share out the columns of each layer, and a barrier of the
 /// cluster stands where else a launch would end. Operands of products are kept in bf16, rounded once to nearest, ties to even, so that they
@@ -39,15 +39,20 @@ struct ChainJob {
     StepView step;
     int count = 0;  ///< layers
     ChainLayer layers[most_chain_layers];
-    Matrix<std::uint16_t const> input;
-    Span<std::uint16_t> weights;  ///< rounded
+    Matrix<std::uint16_t> input;
+    Matrix<float> target;            ///< in place: what the loss compares with
+    SampleView inputs;               ///< none: `input` and `target` are there; else they are made of these
+    SampleView targets;              ///< none: the inputs
+    Span<std::int64_t const> order;  ///< none: the samples as they lie
+    Span<std::uint16_t> weights;     ///< rounded
     UpdateView update;
     Loss loss{};
-    Matrix<float const> target;
     Span<double> partial;   ///< one sum of the loss for each block
     Span<float> parts;      ///< sums over 16 rows of the gradients, one array after the other
     std::int64_t part = 0;  ///< floats of such an array
     std::int64_t tiles = 0;
+    unsigned* ended = nullptr;  ///< one for each model: blocks of the second launch that have ended, 0 between steps
+    FinishJob finish;
     bool settled = false;  ///< as in ForwardJob
 };
 
@@ -62,7 +67,7 @@ struct ChainJob {
 
 /// Loss, its parts, and the gradients in each layer. Asynchronous; deterministic: every sum has one order. Needs compute capability 9.0.
 void launch_chain(Context const& context, CUstream_st* stream, int models, std::int64_t batch, ChainJob const& job);
-/// The update of all weights and biases, and the rounded weights. The same of everything else.
+/// The update of all weights and biases, the rounded weights, and the end of the step. The same of everything else.
 void launch_chain_update(Context const& context, CUstream_st* stream, int models, ChainJob const& job);
 
 }  // namespace ca3::autoencoder::cuda

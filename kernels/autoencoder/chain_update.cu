@@ -1,4 +1,5 @@
 #include "core/state.hpp"
+#include "kernels/autoencoder/finish.cuh"
 #include "kernels/autoencoder/pieces.cuh"
 #include "kernels/autoencoder/product.cuh"
 #include "kernels/autoencoder/update.cuh"
@@ -97,6 +98,19 @@ __device__ __forceinline__ bool update_biases(ChainJob const& job, ChainLayer co
     return update_parameter(job.update, step, model, layer.bias + unit, sum);
 }
 
+/// Whether all other blocks of the model have called this before; what they wrote until then is seen. All threads of a block call it.
+__device__ __forceinline__ bool is_last_block(unsigned* ended) {
+    __shared__ bool last;
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        last = atomicAdd(ended, 1u) + 1 == gridDim.x;
+        __threadfence();
+    }
+    __syncthreads();
+    return last;
+}
+
 __global__ void __launch_bounds__(threads, 2) chain_update_kernel(__grid_constant__ ChainJob const job) {
     begin_in_turn();
     unsigned const model = blockIdx.z;
@@ -119,7 +133,7 @@ __global__ void __launch_bounds__(threads, 2) chain_update_kernel(__grid_constan
     bool finite = true;
     if (layer.bias >= 0 && first_column == 0) finite = update_biases(job, layer, step, model, first_row, room);
 
-    Matrix<std::uint16_t const> const input = l == 0 ? job.input : Matrix<std::uint16_t const>(job.layers[l - 1].active);
+    Matrix<std::uint16_t> const input = l == 0 ? job.input : job.layers[l - 1].active;
     TileSums sums;
     multiply_tile(sums, {layer.gradient.of(model), layer.gradient.ld, step.rows, layer.out},
                   {input.of(model), input.ld, step.rows, layer.in}, first_row, first_column);
@@ -138,6 +152,9 @@ __global__ void __launch_bounds__(threads, 2) chain_update_kernel(__grid_constan
         }
     });
     if (!finite) flag_bad(job.step, model);
+    if (!is_last_block(job.ended + model)) return;
+    finish_step<threads>(job.finish, step, model, dynamic_shared<double>());
+    if (threadIdx.x == 0) job.ended[model] = 0;
 }
 
 }  // namespace

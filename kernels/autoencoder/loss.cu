@@ -1,5 +1,6 @@
 #include "autoencoder/batch.hpp"
 #include "core/state.hpp"
+#include "kernels/autoencoder/finish.cuh"
 #include "kernels/autoencoder/rows.cuh"
 
 /// Losses as kernels of their own, and the end of a step.
@@ -91,38 +92,12 @@ __global__ void __launch_bounds__(threads, 4) loss_kernel(RowLossJob job) {
     if (threadIdx.x == 0) job.partial.of(model)[blockIdx.x] = sum;
 }
 
-__device__ __forceinline__ double divisor(LossTerm const& term, StepEntry const& step) {
-    switch (term.share) {
-        case LossTerm::Share::rows:
-            return static_cast<double>(step.rows);
-        case LossTerm::Share::elements:
-            return static_cast<double>(step.rows) * static_cast<double>(term.width);
-        case LossTerm::Share::counted:
-            return static_cast<double>(step.counted);  // 0 where no row counts: 0 / 0, as in PyTorch
-        default:
-            return 1.0;
-    }
-}
-
-__global__ void __launch_bounds__(threads)
-    finish_kernel(StepView view, LossTerm const* terms, int count, Span<double const> partial, Span<double> losses) {
+__global__ void __launch_bounds__(threads) finish_kernel(FinishJob job) {
     begin_in_turn();
     unsigned const model = blockIdx.z;
-    StepEntry const step = view.entry(model);
+    StepEntry const step = job.step.entry(model);
     __shared__ double room[threads / 32];
-    double loss = 0.0;
-    for (int i = 0; i < count; ++i) {
-        LossTerm const& term = terms[i];
-        double sum = 0.0;
-        for (std::int64_t k = threadIdx.x; k < term.count; k += threads) sum += partial.of(model)[term.offset + k];
-        sum = block_sum<threads>(sum, room);
-        loss += sum * (term.scale / divisor(term, step));
-        __syncthreads();
-    }
-    if (threadIdx.x != 0) return;
-    losses.of(model)[view.at[model]] = loss;
-    if (!(loss - loss == 0.0)) flag_bad(view, model);
-    ++view.at[model];
+    finish_step<threads>(job, step, model, room);
 }
 
 }  // namespace
@@ -135,12 +110,10 @@ void launch_loss(Context const& context, CUstream_st* stream, int models, RowLos
         job);
 }
 
-void launch_finish(Context const& context, CUstream_st* stream, int models, StepView const& step, LossTerm const* terms, int count,
-                   Span<double const> partial, Span<double> losses) {
+void launch_finish(Context const& context, CUstream_st* stream, int models, FinishJob const& job) {
     ca3::cuda::CurrentDevice const current(context.device());
     launch(finish_kernel,
-           {.grid = dim3(1, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream, .overlap = step.overlap}, step,
-           terms, count, partial, losses);
+           {.grid = dim3(1, 1, static_cast<unsigned>(models)), .block = dim3(threads), .stream = stream, .overlap = job.step.overlap}, job);
 }
 
 }  // namespace ca3::autoencoder::cuda

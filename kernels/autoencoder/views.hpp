@@ -343,8 +343,14 @@ struct LossTerm {
     std::int64_t width = 1;    ///< for elements: of a row
     bool operator==(LossTerm const&) const = default;
 };
+struct FinishJob {
+    StepView step;
+    LossTerm const* terms = nullptr;
+    int count = 0;
+    Span<double const> partial;
+    Span<double> losses;
+};
 /// Writes the loss of the step and moves on to the next.
-void launch_finish(Context const&, CUstream_st*, int models, StepView const&, LossTerm const* terms, int count, Span<double const> partial,
-                   Span<double> losses);
+void launch_finish(Context const&, CUstream_st*, int models, FinishJob const&);
 
 }  // namespace ca3::autoencoder::cuda
