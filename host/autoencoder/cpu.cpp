@@ -1,5 +1,6 @@
 #include "autoencoder/cpu_pass.hpp"
 #include "autoencoder/cpu_rows.hpp"
+#include "autoencoder/cpu_threads.hpp"
 #include "autoencoder/cpu_update.hpp"
 #include "core/check.hpp"
 #include "core/flush_denormals.hpp"
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 
 /// Threads that stay for many steps. In a step each works on rows of its own through the forward and the backward pass; then all meet, and
@@ -36,22 +38,19 @@ public:
         space_.fit(plan_, job.batches.batch, true);
         store_.want_moments(job.rule);
         BatchMaker const maker(job.data, plan_.inputs, context_.instruction_set());
-        int const threads = threads_for(job.batches.batch);
+        if (int const threads = threads_for(job.batches.batch); threads != choice_.most()) choice_ = ThreadChoice(threads);
         gradient_.resize(job.rule.clip_norm > 0.0 ? store_.parameters.size() : 0);
-        std::atomic<bool> sound{true};
-        std::int64_t finished = job.first;
-        std::int64_t const steps = store_.steps;
-        in_threads(threads, [&](Share share) {
-            for (std::int64_t k = job.first; k < job.last; ++k) {
-                Batch const batch =
-                    batch_of(maker, job.data, job.objective, job.batches, k, true, static_cast<std::uint32_t>(job.random_step + k));
-                UpdateNumbers const numbers = update_numbers(job.rule, steps + k - job.first + 1);
-                if (!train_step(job, batch, share, numbers, sound)) return;
-                if (share.thread == 0) finished = k + 1;
-            }
-        });
-        store_.steps = steps + finished - job.first;
-        return finished - job.first;
+        std::int64_t first = job.first;
+        while (first < job.last) {
+            auto const [threads, most] = choice_.next();
+            std::int64_t const last = std::min(job.last, first + most), finished = train(job, maker, threads, first, last);
+            bool const whole = finished == last;
+            first = finished;
+            if (!whole) break;
+        }
+        std::int64_t const done = first - job.first;
+        store_.steps += done;
+        return done;
     }
 
     double evaluate(Data const& data, Objective const& objective, Batches const& batches) override {
@@ -139,6 +138,27 @@ public:
     }
 
 private:
+    /// Steps first ... last-1 of the job. @return the first one that was not done
+    std::int64_t train(TrainJob const& job, BatchMaker const& maker, int threads, std::int64_t first, std::int64_t last) {
+        using Clock = std::chrono::steady_clock;
+        std::atomic<bool> sound{true};
+        std::int64_t finished = first;
+        Clock::time_point begin{};
+        in_threads(threads, [&](Share share) {
+            for (std::int64_t k = first; k < last; ++k) {
+                if (share.thread == 0 && k == first + ThreadChoice::warm) begin = Clock::now();
+                Batch const batch =
+                    batch_of(maker, job.data, job.objective, job.batches, k, true, static_cast<std::uint32_t>(job.random_step + k));
+                UpdateNumbers const numbers = update_numbers(job.rule, store_.steps + k - job.first + 1);
+                if (!train_step(job, batch, share, numbers, sound)) return;
+                if (share.thread == 0) finished = k + 1;
+            }
+        });
+        if (finished > first + ThreadChoice::warm)
+            choice_.took(finished - first, std::chrono::duration<double>(Clock::now() - begin).count());
+        return finished;
+    }
+
     [[nodiscard]] Pass pass() { return {plan_, kernels_, fill_, store_, space_}; }
 
     /// As many as are worth their meetings (some microseconds of products for each), and have some rows each to use a weight on.
@@ -263,6 +283,7 @@ private:
     Store store_;
     Workspace space_;
     Update update_;
+    ThreadChoice choice_;  ///< for steps of training
     AlignedVector<float> gradient_;
     double work_ = 0.0;
 };
