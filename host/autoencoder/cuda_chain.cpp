@@ -48,7 +48,7 @@ void DeviceModels::want_chain() {
         space.part += p.out;
         space.layers.push_back(places);
     }
-    space.part_count = (batch_ + chain_rows - 1) / chain_rows * (chain_rows / 16);
+    space.part_count = chain_clusters(batch_) * (chain_rows / 16);
     chain_ = {};
     space.halves = Buffer<std::uint16_t>(context_, space.stride * models_);
     space.parts = Buffer<float>(context_, space.part * space.part_count * models_);
@@ -65,6 +65,7 @@ std::optional<ChainJob> DeviceModels::chain_job(Pass const& pass) {
     };
     Matrix<float> const own_target = target(pass);
     ChainJob job{.step = pass.step,
+                 .blocks = chain_blocks(context_, pass.batch),
                  .count = layers(),
                  .input = halves(chain_.input, chain_.input_ld),
                  .target = own_target ? own_target : matrix(input_, input_ld_),

@@ -138,7 +138,7 @@ void DeviceModels::set_terms(Pass const& pass, Steps& steps) const {
     std::vector<LossTerm> terms;
     bool const by_row = objective.loss == Loss::cross_entropy || objective.loss == Loss::nll;
     terms.push_back({.offset = 0,
-                     .count = pass.chain != nullptr ? chain_grid(pass.batch)
+                     .count = pass.chain != nullptr ? chain_clusters(pass.batch) * pass.chain->blocks
                               : loss_at_once(pass)  ? loss_tiles(context_, pass.batch, plan_.outputs())
                                                     : sum_blocks,
                      .share = pass.data->by_class() ? LossTerm::Share::counted

@@ -24,7 +24,7 @@ public:
 
     __device__ __forceinline__ Columns(ChainJob const& job, ChainLayer const& layer, unsigned model) {
         std::int32_t const columns = along ? layer.out : layer.in;
-        auto const share = static_cast<std::int32_t>(((columns + chain_blocks - 1) / chain_blocks + 15) / 16 * 16);
+        auto const share = static_cast<std::int32_t>(((columns + job.blocks - 1) / job.blocks + 15) / 16 * 16);
         first = static_cast<std::int32_t>(ptx::cluster_rank()) * share;
         last = first + share < columns ? first + share : columns;
         depth = along ? layer.in : layer.out;
@@ -153,16 +153,17 @@ struct Chain {
         }
     }
 
-    /// The block's share of the cluster's rows of the batch, as they were given: two warps make a row.
+    /// The block's share of the cluster's rows of the batch, as they were given: a warp makes half a row.
     __device__ __forceinline__ void gather(StepEntry const& step) const {
-        constexpr int own = chain_rows / chain_blocks, warps = threads / 32 / own;
-        auto const warp = static_cast<std::int32_t>(threadIdx.x) / 32, lane = static_cast<std::int32_t>(threadIdx.x) % 32;
-        std::int32_t const row = first_row + static_cast<std::int32_t>(ptx::cluster_rank()) * own + warp / warps;
-        if (row >= rows) return;
+        std::int32_t const own = chain_rows / job.blocks, first = first_row + static_cast<std::int32_t>(ptx::cluster_rank()) * own;
+        for (std::int32_t i = static_cast<std::int32_t>(threadIdx.x) / 32; i < 2 * own; i += threads / 32)
+            if (first + i / 2 < rows) gather_half(step, first + i / 2, i % 2);
+    }
+    __device__ __forceinline__ void gather_half(StepEntry const& step, std::int32_t row, std::int32_t half) const {
         std::int64_t const sample = job.order ? job.order.of(model)[step.begin + row] : step.begin + row;
         bool const own_targets = job.targets.bytes != nullptr || job.targets.values != nullptr;
         auto const for_fours = [&](std::int64_t width, auto const& f) {
-            for (std::int64_t c = 4 * (warp % warps * 32 + lane); c < width; c += 4 * 32 * warps)
+            for (std::int64_t c = 4 * (half * 32 + static_cast<std::int32_t>(threadIdx.x) % 32); c < width; c += 2 * 4 * 32)
                 f(c, static_cast<std::int32_t>(width - c < 4 ? width - c : 4));
         };
         float* const target = job.target.of(model) + row * job.target.ld;
@@ -345,7 +346,7 @@ __global__ void __launch_bounds__(threads, 2) chain_kernel(__grid_constant__ Cha
     input.start_first(ring);
     if (job.settled) begin_in_turn();
     StepEntry const step = job.step.entry(model);
-    auto const first_row = static_cast<std::int32_t>(blockIdx.x) / chain_blocks * chain_rows;
+    auto const first_row = static_cast<std::int32_t>(blockIdx.x) / job.blocks * chain_rows;
     float loss = 0.0f;
     if (first_row < step.rows) {
         Chain chain{job, model, first_row, step.rows, ring, ring + stages * piece_halves, 0.0f};
@@ -366,8 +367,11 @@ __global__ void __launch_bounds__(threads, 2) chain_kernel(__grid_constant__ Cha
 
 }  // namespace
 
-std::int64_t chain_grid(std::int64_t batch) {
-    return (batch + chain_rows - 1) / chain_rows * chain_blocks;
+int chain_blocks(Context const& context, std::int64_t batch) {
+    std::int64_t const room = context.state().device.multiprocessors;
+    int blocks = most_chain_blocks;
+    while (blocks > 1 && chain_clusters(batch) * blocks > room) blocks /= 2;
+    return blocks;
 }
 
 std::size_t chain_bytes(std::int64_t width) {
@@ -383,11 +387,11 @@ void launch_chain(Context const& context, CUstream_st* stream, int models, std::
         width = job.layers[l].out > width ? job.layers[l].out : width;
     }
     launch(chain_kernel,
-           {.grid = dim3(static_cast<unsigned>(chain_grid(batch)), 1, static_cast<unsigned>(models)),
+           {.grid = dim3(static_cast<unsigned>(chain_clusters(batch) * job.blocks), 1, static_cast<unsigned>(models)),
             .block = dim3(threads),
             .shared_bytes = chain_bytes(width),
             .stream = stream,
-            .cluster = chain_blocks,
+            .cluster = job.blocks,
             .overlap = job.step.overlap && job.inputs.width == 0},  // else it is the first one of a step
            job);
 }

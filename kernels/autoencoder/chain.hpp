@@ -9,12 +9,13 @@
 /// all weights, updates them and ends the step.
 ///
 /// A cluster of blocks has chain_rows rows of the batch to itself: its blocks share out the columns of each layer, and a barrier of the
-/// cluster stands where else a launch would end. Operands of products are kept in bf16, rounded once to nearest, ties to even, so that they
-/// are the numbers that other kernels make of the same floats when they read them. Sums, activations and updates are in f32.
+/// cluster stands where else a launch would end. A cluster has as many blocks as the device has room for, at most most_chain_blocks.
+/// Operands of products are kept in bf16, rounded once to nearest, ties to even, so that they are the numbers that other kernels make of
+/// the same floats when they read them. Sums, activations and updates are in f32.
 namespace ca3::autoencoder::cuda {
 
 inline constexpr int chain_threads = 256;  ///< of a block
-inline constexpr int chain_blocks = 8;     ///< of a cluster
+inline constexpr int most_chain_blocks = 8;
 inline constexpr int chain_rows = 32;
 inline constexpr int most_chain_layers = 12;
 
@@ -37,7 +38,8 @@ struct ChainLayer {
 
 struct ChainJob {
     StepView step;
-    int count = 0;  ///< layers
+    int blocks = 1;  ///< of a cluster
+    int count = 0;   ///< layers
     ChainLayer layers[most_chain_layers];
     Matrix<std::uint16_t> input;
     Matrix<float> target;            ///< in place: what the loss compares with
@@ -56,8 +58,13 @@ struct ChainJob {
     bool settled = false;  ///< as in ForwardJob
 };
 
-/// Blocks of the first launch, for batches of up to `batch` rows.
-[[nodiscard]] std::int64_t chain_grid(std::int64_t batch);
+/// Clusters of the first launch, for batches of up to `batch` rows.
+[[nodiscard]] CA3_HOST_DEVICE constexpr std::int64_t chain_clusters(std::int64_t batch) {
+    return (batch + chain_rows - 1) / chain_rows;
+}
+/// Blocks of each. It follows from the batch and the device, not from how many models there are; no number depends on it but in the order
+/// in which the loss is added.
+[[nodiscard]] int chain_blocks(Context const& context, std::int64_t batch);
 /// Shared memory that a block of the first launch takes when no layer has more than `width` inputs or outputs.
 [[nodiscard]] std::size_t chain_bytes(std::int64_t width);
 /// The same of the second launch.

@@ -83,7 +83,7 @@ __device__ __forceinline__ bool update_biases(ChainJob const& job, ChainLayer co
                                               std::int32_t first_row, float* room) {
     constexpr int shares = threads / side;
     auto const u = static_cast<std::int32_t>(threadIdx.x) % side, share = static_cast<std::int32_t>(threadIdx.x) / side;
-    std::int32_t const arrays = (step.rows + chain_rows - 1) / chain_rows * (chain_rows / 16), unit = first_row + u;
+    std::int32_t const arrays = static_cast<std::int32_t>(chain_clusters(step.rows)) * (chain_rows / 16), unit = first_row + u;
     float sum = 0.0f;
     if (unit < layer.out) {
         float const* const from = job.parts.of(model) + layer.part + unit;

@@ -21,6 +21,7 @@ std::vector<Trained> in_chains(Case c, simt::Options options = {}) {
     Words const words("chain");
     c.precision = Precision::bf16;
     options.compute_capability = 90;
+    if (options.multiprocessors == simt::Options{}.multiprocessors) options.multiprocessors = 132;
     simt::Scope const scope(options);
     std::int64_t const before = launches_of("chain.cu");
     auto out = trained(c);
@@ -84,9 +85,9 @@ Outcome stepped(Step const& s) {
 
 /// Both ways see the same operands and part by the order of sums only: of n terms by some n 6e-8 of the sum of the magnitudes, n <= 300,
 /// of which rounding uses about sqrt(n). Parameters move by about their own size.
-void expect_same_step(Step const& s, std::string const& name) {
-    SCOPED_TRACE(name);
-    simt::Scope const scope({.compute_capability = 90});
+void expect_same_step(Step const& s, std::string const& name, int multiprocessors = 132) {
+    SCOPED_TRACE(name + ", " + std::to_string(multiprocessors) + " multiprocessors");
+    simt::Scope const scope({.compute_capability = 90, .multiprocessors = multiprocessors});
     Outcome const usual = stepped(s);
     std::int64_t const before = launches_of("chain.cu");
     Words const words("chain");
@@ -103,6 +104,18 @@ TEST(AutoencoderChain, AStepIsTheUsualOne) {
             expect_same_step({.architecture = {width, {width + 9, relu}, {width}}, .rows = rows},
                              std::to_string(width) + ", " + std::to_string(rows) + " rows");
         }
+}
+
+/// 33 rows are two clusters, which 16 multiprocessors have 8 blocks each for, and 8, 4 and 3 fewer.
+TEST(AutoencoderChain, AClusterHasAsManyBlocksAsThereIsRoomFor) {
+    for (auto const& [room, blocks] : {std::pair{16, 8}, {15, 4}, {8, 4}, {7, 2}, {4, 2}, {3, 1}, {1, 1}}) {
+        simt::Scope const scope({.compute_capability = 90, .multiprocessors = room});
+        EXPECT_EQ(cuda::chain_blocks(Context::cuda(), 33), blocks);
+    }
+    for (int const room : {16, 8, 4, 1}) {
+        expect_same_step({.architecture = {130, {139, relu}, {130}}, .rows = 33}, "33 rows", room);
+        expect_same_step({.architecture = {21, {12, relu}, {35}}, .rows = 50, .by_targets = true}, "50 rows", room);
+    }
 }
 
 TEST(AutoencoderChain, AStepOfDeepNetsIsTheUsualOne) {
