@@ -209,19 +209,24 @@ struct Chain {
         return bias;
     }
 
+    /// z += bias, y = activation(z)
+    __device__ __forceinline__ void activate(ChainLayer const& layer, Values& z, Bias const& bias, Values& y) const {
+        with_kind(layer.activation.kind, [&](auto kind) {
+#pragma unroll
+            for (int e = 0; e < 8; ++e) {
+                float& x = z[e / 4][e % 4];
+                x += bias.x[e / 4][e % 2];
+                y[e / 4][e % 4] = activated_as<kind()>(layer.activation, model, 0, x, true);
+            }
+        });
+    }
+
     __device__ __forceinline__ void hidden_layer(ChainLayer const& layer, Columns<true>& c, int pitch) const {
         multiply(
             c, pitch, [&](Place const& at) { return bias_of(layer, at); },
             [&](Place const& at, Values& z, Bias const& bias) {
                 Values y;
-                with_kind(layer.activation.kind, [&](auto kind) {
-#pragma unroll
-                    for (int e = 0; e < 8; ++e) {
-                        float& x = z[e / 4][e % 4];
-                        x += bias.x[e / 4][e % 2];
-                        y[e / 4][e % 4] = activated_as<kind()>(layer.activation, model, 0, x, true);
-                    }
-                });
+                activate(layer, z, bias, y);
                 if (layer.kept && differentiates_before(layer.activation.kind))
                     store_pairs(layer.kept, model, z, at, rows, layer.out);
                 else if (layer.kept)
@@ -246,14 +251,7 @@ struct Chain {
             },
             [&](Place const& at, Values& z, BiasAndTarget const& held) {
                 Values y;
-                with_kind(layer.activation.kind, [&](auto kind) {
-#pragma unroll
-                    for (int e = 0; e < 8; ++e) {
-                        float& x = z[e / 4][e % 4];
-                        x += held.bias.x[e / 4][e % 2];
-                        y[e / 4][e % 4] = activated_as<kind()>(layer.activation, model, 0, x, true);
-                    }
-                });
+                activate(layer, z, held.bias, y);
                 Values slope;
                 with_loss(job.loss, [&](auto l) {
 #pragma unroll
