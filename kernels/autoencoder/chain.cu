@@ -291,9 +291,8 @@ struct Chain {
 #pragma unroll
                     for (int e = 0; e < 8; ++e) {
                         float const x = kept.x[e / 4][e % 4];
-                        bool const there = at.row + e % 4 / 2 * 8 < rows;
-                        float& to = g[e / 4][e % 4];
-                        to = there ? differentiated_as<kind()>(below.activation, model, 0, to, x, x, true) : 0.0f;
+                        float& to = g[e / 4][e % 4];  // 0 in rows that there are none of
+                        to = differentiated_as<kind()>(below.activation, model, 0, to, x, x, true);
                     }
                 });
                 keep_gradient(below, at, g);

@@ -240,6 +240,19 @@ TEST(AutoencoderChain, ANumberThatIsNotFiniteEndsTheStepsThatCount) {
     }
 }
 
+/// The first update overflows while the loss is finite.
+TEST(AutoencoderChain, AnUpdateThatIsNotFiniteDoesNotCount) {
+    Case const c{.name = "update",
+                 .architecture = {33, {30}, {1}},
+                 .optimizer = Sgd{.learning_rate = 3e38, .weight_decay = 1e3},
+                 .precision = Precision::bf16,
+                 .by_targets = true};
+    auto const chain = in_chains(c)[0], usual = trained(c)[0];
+    EXPECT_TRUE(std::isfinite(chain.losses[0]));
+    EXPECT_EQ(chain.done, 0);
+    EXPECT_EQ(usual.done, 0);
+}
+
 /// Corruptions, of which the last one rounds; evaluation between epochs, with larger batches than those of the training; two fits.
 TEST(AutoencoderChain, FitsAreTheUsualOnes) {
     auto const x = samples(70, 36, 1);
