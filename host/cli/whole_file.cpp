@@ -13,9 +13,10 @@ namespace fs = std::filesystem;
 
 WholeFile::WholeFile(fs::path path) : path_(std::move(path)) {
     std::error_code ignored;
-    if (fs::is_symlink(path_, ignored)) path_ = fs::weakly_canonical(path_, ignored);
     auto const status = fs::status(path_, ignored);
     bool const in_place = fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+    // /dev/stdout may lead to a pipe, which has no name that could be found.
+    if (!in_place && fs::is_symlink(path_, ignored)) path_ = fs::weakly_canonical(path_, ignored);
     temporary_ = in_place ? path_ : fs::path(path_.string() + ".part-" + std::to_string(::getpid()));
     committed_ = in_place;
 }
@@ -28,6 +29,8 @@ WholeFile::~WholeFile() {
 void WholeFile::commit() {
     if (committed_) return;
     std::error_code error;
+    // A file that was private stays so.
+    if (auto const former = fs::status(path_, error); fs::is_regular_file(former)) fs::permissions(temporary_, former.permissions(), error);
     fs::rename(temporary_, path_, error);
     if (error) throw FileError(path_.string() + ": cannot be written: " + error.message());
     committed_ = true;

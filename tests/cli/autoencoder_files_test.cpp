@@ -2,7 +2,7 @@
 
 #include <ca3/io/safetensors.hpp>
 
-#include <algorithm>
+#include <cstdlib>
 #include <fstream>
 
 /// Files that a training names: the same twice, not writable, a checkpoint named in the configuration. And numbers that are none.
@@ -56,6 +56,22 @@ TEST_F(CliAutoencoderFiles, NoFileIsWrittenTwiceOrOverWhatIsRead) {
                "--result would overwrite --" + std::string(file == "X.npy" ? "data" : "model"));
     EXPECT_EQ(text("M.safetensors"), model);
     run_well(training({"--init", "M.safetensors"}));  // goes on where it was
+}
+
+/// Program::run gives the program a file for its standard output; a shell gives it a pipe.
+TEST_F(CliAutoencoderFiles, StandardOutputThatIsAPipeIsWrittenTo) {
+    std::string const command = std::string(CA3_PROGRAM) + " info --quiet --json /dev/stdout | cat > " + path("piped.json");
+    ASSERT_EQ(std::system(command.c_str()), 0);
+    EXPECT_EQ(json("piped.json").at("command"), "info");
+}
+
+TEST_F(CliAutoencoderFiles, AFileThatWasPrivateStaysSo) {
+    run_well(training({"--history", "H.json"}));
+    using std::filesystem::perms;
+    for (auto const* file : {"M.safetensors", "H.json"}) std::filesystem::permissions(path(file), perms::owner_read | perms::owner_write);
+    run_well(training({"--history", "H.json"}));
+    for (auto const* file : {"M.safetensors", "H.json"})
+        EXPECT_EQ(std::filesystem::status(path(file)).permissions(), perms::owner_read | perms::owner_write) << file;
 }
 
 /// 10^9 epochs: who finds out at the end finds out never.
