@@ -4,7 +4,6 @@
 #include "autoencoder/data_checks.hpp"
 #include "core/check.hpp"
 
-#include <charconv>
 #include <cmath>
 #include <string>
 #include <string_view>
@@ -12,13 +11,8 @@
 namespace ca3::autoencoder {
 namespace {
 
-std::string text(double x) {
-    char digits[32];
-    return {digits, std::to_chars(digits, digits + sizeof digits, x).ptr};
-}
-
 void require_number(bool ok, char const* function, char const* name, char const* wanted, double x) {
-    require(ok, function, [&] { return std::string(name) + " must be " + wanted + ", is " + text(x); });
+    require(ok, function, [&] { return std::string(name) + " must be " + wanted + ", is " + number_text(x); });
 }
 
 void require_not_negative(double x, char const* function, char const* name) {
@@ -44,7 +38,8 @@ void check_optimizer(O const& o, char const* function) {
         require_not_negative(o.momentum, function, "optimizer.momentum");
         require_number(std::isfinite(o.dampening), function, "optimizer.dampening", "finite", o.dampening);
         require(!o.nesterov || (o.momentum > 0.0 && o.dampening == 0.0), function, [&] {
-            return "optimizer.nesterov asks for momentum > 0 and dampening 0; they are " + text(o.momentum) + " and " + text(o.dampening);
+            return "optimizer.nesterov asks for momentum > 0 and dampening 0; they are " + number_text(o.momentum) + " and " +
+                   number_text(o.dampening);
         });
     }
     if constexpr (requires { o.beta1; }) {

@@ -13,10 +13,6 @@ namespace ca3::autoencoder {
 
 namespace {
 
-std::string number(double x) {
-    return std::isnan(x) ? "nan" : std::isinf(x) ? (x > 0 ? "inf" : "-inf") : std::to_string(x);
-}
-
 /// What an error calls a member of a corruption.
 struct Named {
     char const* function;
@@ -30,11 +26,11 @@ struct Named {
 
 void check_float(double x, Named const& named, char const* member) {
     require(std::isfinite(x) && std::abs(x) <= std::numeric_limits<float>::max(), named.function,
-            [&] { return named(member) + " must be finite in f32, is " + number(x); });
+            [&] { return named(member) + " must be finite in f32, is " + number_text(x); });
 }
 
 void check_share(double x, Named const& named) {
-    require(x >= 0.0 && x <= 1.0, named.function, [&] { return named("share") + " must lie in [0, 1], is " + number(x); });
+    require(x >= 0.0 && x <= 1.0, named.function, [&] { return named("share") + " must lie in [0, 1], is " + number_text(x); });
 }
 
 void check_image(std::int64_t image_width, std::int64_t width, Named const& named) {
@@ -54,7 +50,7 @@ void check_range(std::int64_t x, std::int64_t low, std::int64_t high, Named cons
 void check(GaussianNoise const& c, std::int64_t /*width*/, Named named) {
     named.type = "GaussianNoise";
     check_float(c.sigma, named, "sigma");
-    require(c.sigma >= 0.0, named.function, [&] { return named("sigma") + " must not be negative, is " + number(c.sigma); });
+    require(c.sigma >= 0.0, named.function, [&] { return named("sigma") + " must not be negative, is " + number_text(c.sigma); });
 }
 
 void check(SaltAndPepper const& c, std::int64_t /*width*/, Named named) {
@@ -81,7 +77,7 @@ void check(OccludedRectangle const& c, std::int64_t width, Named named) {
 void check(Rotation const& c, std::int64_t width, Named named) {
     named.type = "Rotation";
     check_image(c.image_width, width, named);
-    require(std::isfinite(c.degrees), named.function, [&] { return named("degrees") + " must be finite, is " + number(c.degrees); });
+    require(std::isfinite(c.degrees), named.function, [&] { return named("degrees") + " must be finite, is " + number_text(c.degrees); });
 }
 
 void check(PixelPermutation const& /*c*/, std::int64_t /*width*/, Named const& /*named*/) {}

@@ -147,10 +147,10 @@ void absolute_sums(std::int64_t rows, std::int64_t width, std::int64_t valid, fl
 }
 
 template <class V>
-void add_signs(std::int64_t rows, std::int64_t width, float scale, float const* y, float* g) {
-    for_vectors<V>(rows, width, [&](std::int64_t at, std::int64_t) CA3_INLINED {
-        V const value = V::load(y + at);
-        V const sign = select(less(V(0.0f), value), V(scale), select(less(value, V(0.0f)), V(-scale), V(0.0f)));
+void add_signs(std::int64_t rows, std::int64_t width, std::int64_t valid, float scale, float const* y, float* g) {
+    for_vectors<V>(rows, width, [&](std::int64_t at, std::int64_t c) CA3_INLINED {
+        V const value = V::load(y + at), each = V(scale) * V::first(valid - c);
+        V const sign = select(less(V(0.0f), value), each, select(less(value, V(0.0f)), V(0.0f) - each, V(0.0f)));
         (V::load(g + at) + sign).store(g + at);
     });
 }

@@ -330,7 +330,7 @@ void Pass::activated_gradient(int l, Batch const& batch, Share const& share) con
             double const each = penalty.reduction == Reduction::sum
                                     ? penalty.scale
                                     : penalty.scale / (static_cast<double>(batch.rows) * static_cast<double>(p.out));
-            kernels_.add_signs(share.rows(), width_of(p.out, o), static_cast<float>(each), at(s.active, o, share), g);
+            kernels_.add_signs(share.rows(), width_of(p.out, o), p.out - o * panel, static_cast<float>(each), at(s.active, o, share), g);
         }
     }
     if (p.unit_sphere) differentiate_projected_rows(share.first, share.last, p.out, space_.between(), s.activated, s.active, s.gradient);

@@ -14,7 +14,7 @@ void check_range(MatrixView<float const> values, char const* function, std::stri
             float const x = values(r, c);
             require(x >= 0.0f && x <= 1.0f, function, [&] {
                 return argument + ": binary cross-entropy takes targets in [0, 1]; sample " + std::to_string(r) + ", value " +
-                       std::to_string(c) + " is " + std::to_string(x);
+                       std::to_string(c) + " is " + number_text(x);
             });
         }
 }
@@ -51,7 +51,7 @@ void check_samples(Samples const& samples, std::int64_t width, std::int64_t leas
         if (sum == 0.0f) continue;
         for (std::int64_t c = 0; c < width; ++c)
             require(std::isfinite(row[c]), function, [&] {
-                return argument + ": sample " + std::to_string(r) + ", value " + std::to_string(c) + " is " + std::to_string(row[c]) +
+                return argument + ": sample " + std::to_string(r) + ", value " + std::to_string(c) + " is " + number_text(row[c]) +
                        "; all must be finite";
             });
     }

@@ -27,7 +27,7 @@ void check_layer(std::size_t l, Layer const& layer) {
     require(std::isfinite(layer.activation.slope), function, [&] { return layer_name(l) + ": the activation's slope must be finite"; });
     double const dropout = layer.options.dropout;
     require(dropout >= 0.0 && dropout < 1.0, function,
-            [&] { return layer_name(l) + ": dropout must be in [0, 1), is " + std::to_string(dropout); });
+            [&] { return layer_name(l) + ": dropout must be in [0, 1), is " + number_text(dropout); });
     Initialiser const& initialiser = layer.options.initialiser;
     require(initialiser.kind >= Initialiser::Kind::pytorch && initialiser.kind <= Initialiser::Kind::normal, function,
             [&] { return layer_name(l) + ": initialiser is none that there is"; });

@@ -2,11 +2,11 @@
 
 #include <ca3/error.hpp>
 
+#include "core/check.hpp"
 #include "io/json_tree.hpp"
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -38,11 +38,6 @@ std::string index_text(std::vector<std::int64_t> const& shape, std::int64_t i) {
         i /= *size;
     }
     return text.empty() ? "" : "[" + text + "]";
-}
-
-std::string number_text(double x) {
-    char digits[32];
-    return {digits, std::to_chars(digits, digits + sizeof digits, x).ptr};
 }
 
 bool is_float(DType dtype) {

@@ -91,6 +91,8 @@ std::vector<float> apply(Subject const& s, Arguments const& a, SampleArray const
 }
 
 void run(Options const& options, Arguments const& a) {
+    check_apart({{"--result", a.result}, {"--json", options.json}},
+                {{"--model", a.model}, {"--config", a.config}, {"--data", options.data}, {"--targets", a.targets}});
     for (auto const& file : {a.result, options.json}) check_can_write(file);
     Subject const subject = load(options, a);
     Model const& model = subject.model;
@@ -137,14 +139,14 @@ void add_autoencoder_apply(CLI::App& autoencoder, Options const& options) {
                 ->type_name("Y.npy")
                 ->required();
         if (task == Task::activations)
-            command->add_option("--layer", a->layer, "Number of the layer, from 0")->check(CLI::NonNegativeNumber)->required();
+            command->add_option("--layer", a->layer, "Number of the layer, from 0")->check(whole_number(0))->required();
         if (task == Task::evaluate || task == Task::gradient) {
             command->add_option("--targets", a->targets, "What outputs are compared with (default: the samples)")->type_name("T.npy");
             add_loss(*command, a->loss);
         }
         if (task == Task::evaluate)
             command->add_option("--batch", a->batch, "Samples of a batch; matters to penalties that are sums")
-                ->check(CLI::PositiveNumber)
+                ->check(whole_number(1))
                 ->capture_default_str();
         add_precision(*command, a->precision);
         command->callback([&options, a] { run(options, *a); });

@@ -1,5 +1,6 @@
 #include "autoencoder_data.hpp"
 
+#include "lif_experiments.hpp"
 #include "sign_array.hpp"
 
 #include <ca3/error.hpp>
@@ -30,7 +31,7 @@ std::vector<float> to_floats(io::Array const& array, std::string const& file) {
         out[i] = static_cast<float>(data[i]);
         if (!std::isfinite(out[i]))
             throw InvalidArgument(file + ": element " + index_text(array.shape, static_cast<std::int64_t>(i)) + " is " +
-                                  std::to_string(data[i]) + ", expected a finite number");
+                                  plain(static_cast<double>(data[i])) + ", expected a finite number");
     }
     return out;
 }

@@ -128,8 +128,10 @@ nlohmann::json run_denoising(Environment const& environment, ProtocolChoice cons
 nlohmann::json run_manifold(Environment const& environment, ProtocolChoice const& choice) {
     Study study = image_study(environment, choice, "A8", "The manifold of images: noise on a code of 8 numbers, decoded");
     std::int64_t const d = study.pixels(), code = choice.hidden_or({8}).front();
+    autoencoder::Architecture net{d, {64, relu}, {code, relu}, {64, relu}, {d, relu}};
+    net.encoder_layers = 2;  // the code may be wider than the layers beside it
     Trained const trained = study.train({.name = "A8",
-                                         .architecture = {d, {64, relu}, {code, relu}, {64, relu}, {d, relu}},
+                                         .architecture = net,
                                          .fit = protocol(10, 256, Adam{3e-4}, ca3::Loss::mse),
                                          .published = {.first_train = 0.0731, .train = 0.0406}});
     ReconstructionGrid figure(study, "A8: test images, decoded from their codes with noise");

@@ -149,16 +149,16 @@ void list(Options const& options) {
 void add_experiment(CLI::App& run, Experiment const& e, Options const& options) {
     auto* command = run.add_subcommand(e.id, e.title)->ignore_case();
     auto c = std::make_shared<ProtocolChoice>();
-    command->add_option("--epochs", c->epochs, "Passes over the samples, in place of the protocol's")->check(CLI::PositiveNumber);
-    command->add_option("--batch", c->batch, "Samples of a step, in place of the protocol's")->check(CLI::PositiveNumber);
+    command->add_option("--epochs", c->epochs, "Passes over the samples, in place of the protocol's")->check(whole_number(1));
+    command->add_option("--batch", c->batch, "Samples of a step, in place of the protocol's")->check(whole_number(1));
     command->add_option("--learning-rate", c->learning_rate, "In place of the protocol's")->check(positive_number());
     add_precision(*command, c->precision);
     if (e.images) {
-        command->add_option("--train-images", c->train_images, "Only the first so many")->check(CLI::PositiveNumber);
-        command->add_option("--test-images", c->test_images, "Only the first so many")->check(CLI::PositiveNumber);
+        command->add_option("--train-images", c->train_images, "Only the first so many")->check(whole_number(1));
+        command->add_option("--test-images", c->test_images, "Only the first so many")->check(whole_number(1));
     }
     if (e.hidden != nullptr)
-        command->add_option("--hidden", c->hidden, e.hidden)->delimiter(',')->check(CLI::PositiveNumber)->type_name("N,N,...");
+        command->add_option("--hidden", c->hidden, e.hidden)->delimiter(',')->check(whole_number(1))->type_name("N,N,...");
     if (e.levels_option != nullptr)
         command->add_option(e.levels_option, c->levels, e.levels)->delimiter(',')->check(number_from_zero())->type_name("X,X,...");
     if (e.variant_option != nullptr)

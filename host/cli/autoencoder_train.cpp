@@ -134,9 +134,23 @@ void write(Arguments const& a, Model const& model, nlohmann::json const& history
 }
 
 void run(Options const& options, Arguments const& a) {
-    for (auto const& file : {a.model, a.history, a.checkpoint, options.json}) check_can_write(file);
+    if (a.model.empty()) throw InvalidArgument("--model: expected the name of a file, found nothing");
     Description description = autoencoder::read_description(a.config);
     FitOptions& fit = description.fit;
+    if (!a.checkpoint.empty()) {
+        fit.checkpoint = a.checkpoint;
+        fit.checkpoint_every = a.checkpoint_every;
+    }
+    std::string const resume = a.resume.empty() && fit.resume ? fit.checkpoint : a.resume;
+    if (fit.resume && resume.empty()) throw InvalidArgument(a.config + ": $.resume: asks for 'checkpoint', the file to go on from");
+    check_apart({{"--model", a.model}, {"--history", a.history}, {"the checkpoint", fit.checkpoint}, {"--json", options.json}},
+                {{"the configuration", a.config},
+                 {"--data", options.data},
+                 {"--targets", a.targets},
+                 {"--test", a.test},
+                 {"--test-targets", a.test_targets},
+                 {"--order", a.order}});
+    for (auto const& file : {a.model, a.history, fit.checkpoint, options.json}) check_can_write(file);
     nlohmann::json const config = config_json(a.config);
     if (a.seed || !config.contains("seed")) description.options.seed = options.seed;
     if (a.seed) fit.seed.reset();
@@ -150,13 +164,9 @@ void run(Options const& options, Arguments const& a) {
     if (data.test.rows > 0) fit.test = data.test.view();
     fit.test_targets = data.test_targets.view();
     fit.order = data.order.view();
-    if (!a.checkpoint.empty()) {
-        fit.checkpoint = a.checkpoint;
-        fit.checkpoint_every = a.checkpoint_every;
-    }
     if (!a.init.empty()) model.set_parameters(io::read_safetensors(a.init));
-    if (!a.resume.empty()) {
-        model.load_checkpoint(a.resume);
+    if (!resume.empty()) {
+        model.load_checkpoint(resume);
         fit.resume = true;
     }
 
@@ -177,8 +187,8 @@ void run(Options const& options, Arguments const& a) {
     std::cout << '\n'
               << to_string(history.stop) << " after epoch " << model.epochs_trained() << ", "
               << plain(std::round(samples_per_second(history, per_epoch))) << " samples per second\nwritten: " << a.model;
-    for (auto const* file : {&a.history, &a.checkpoint})
-        if (!file->empty()) std::cout << ", " << *file;
+    for (std::string const& file : {a.history, fit.checkpoint})
+        if (!file.empty()) std::cout << ", " << file;
     std::cout << '\n';
 }
 
@@ -200,13 +210,13 @@ void add_autoencoder_train(CLI::App& autoencoder, Options const& options) {
     file("--order", a->order, "Sample numbers of the epochs (E x M integers), in place of shuffling", "ORDER.npy");
     auto* checkpoint = file("--checkpoint", a->checkpoint, "File for parameters, optimizer and history, renewed as it trains", "FILE");
     command->add_option("--checkpoint-every", a->checkpoint_every, "Epochs between checkpoints")
-        ->check(CLI::PositiveNumber)
+        ->check(whole_number(1))
         ->needs(checkpoint)
         ->capture_default_str();
     file("--resume", a->resume, "Go on from this checkpoint as if there had been no interruption; --epochs counts from the first start",
          "FILE");
-    command->add_option("--epochs", a->epochs, "Passes over the samples (default: the configuration's)")->check(CLI::PositiveNumber);
-    command->add_option("--batch", a->batch, "Samples of a step (default: the configuration's)")->check(CLI::PositiveNumber);
+    command->add_option("--epochs", a->epochs, "Passes over the samples (default: the configuration's)")->check(whole_number(1));
+    command->add_option("--batch", a->batch, "Samples of a step (default: the configuration's)")->check(whole_number(1));
     add_choice(*command, "--precision", a->precision,
                {{"f32", std::optional(Precision::f32)},
                 {"tf32x3", std::optional(Precision::tf32x3)},

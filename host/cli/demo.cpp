@@ -119,7 +119,7 @@ void add_demo(CLI::App& app, Options const& options) {
     auto* command =
         app.add_subcommand("demo", "A short tour: digits recalled from half their pixels, then the experiments H1 to H9, and A10");
     auto per_digit = std::make_shared<std::int64_t>(10);
-    command->add_option("--per-digit", *per_digit, "Images stored of each digit")->check(CLI::PositiveNumber)->capture_default_str();
+    command->add_option("--per-digit", *per_digit, "Images stored of each digit")->check(whole_number(1))->capture_default_str();
     command->callback([&options, per_digit] { run(options, *per_digit); });
 }
 

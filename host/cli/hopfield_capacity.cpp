@@ -142,7 +142,7 @@ void add_hopfield_capacity(CLI::App& hopfield, Options const& options) {
     auto* command = hopfield.add_subcommand("capacity", "H1: patterns that a Hebbian memory holds, formula and measurement");
     auto o = std::make_shared<CapacityOptions>();
     command->add_option("--neurons", o->neurons, "d of the measurement")->check(CLI::Range(4, 20000))->capture_default_str();
-    command->add_option("--sets", o->sets, "Random sets per point")->check(CLI::PositiveNumber)->capture_default_str();
+    command->add_option("--sets", o->sets, "Random sets per point")->check(whole_number(1))->capture_default_str();
     add_digit_options(*command, o->digits);
     command->callback([&options, o] { run_capacity({options, make_context(options)}, *o); });
 }

@@ -94,9 +94,9 @@ void add_hopfield_error_curve(CLI::App& hopfield, Options const& options) {
     auto* command = hopfield.add_subcommand("error-curve", "H3, H5: train and test error against the number of images stored");
     auto o = std::make_shared<ErrorCurveOptions>();
     command->add_option("--most", o->most, "Largest number stored; 0: the capacity, 41 for 784 pixels")
-        ->check(CLI::NonNegativeNumber)
+        ->check(whole_number(0))
         ->capture_default_str();
-    command->add_option("--sets", o->sets, "Random training sets")->check(CLI::PositiveNumber)->capture_default_str();
+    command->add_option("--sets", o->sets, "Random training sets")->check(whole_number(1))->capture_default_str();
     add_digit_options(*command, o->digits);
     add_rule_options(*command, o->rule);
     command->callback([&options, o] { run_error_curve({options, make_context(options)}, *o); });

@@ -139,12 +139,10 @@ nlohmann::json run_noise_sweep(Environment const& environment, NoiseSweepOptions
 void add_hopfield_noise_sweep(CLI::App& hopfield, Options const& options) {
     auto* command = hopfield.add_subcommand("noise-sweep", "H4, H5: error of recall against the share of pixels flipped");
     auto o = std::make_shared<NoiseSweepOptions>();
-    command->add_option("--images", o->digits.images, "Images stored, and images tested")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
-    command->add_option("--sets", o->sets, "Random sets of images")->check(CLI::PositiveNumber)->capture_default_str();
+    command->add_option("--images", o->digits.images, "Images stored, and images tested")->check(whole_number(1))->capture_default_str();
+    command->add_option("--sets", o->sets, "Random sets of images")->check(whole_number(1))->capture_default_str();
     command->add_option("--levels", o->levels, "Levels of noise up to p = 0.5")->check(CLI::Range(1, 500))->capture_default_str();
-    command->add_option("--steps", o->steps, "Synchronous steps")->check(CLI::PositiveNumber)->capture_default_str();
+    command->add_option("--steps", o->steps, "Synchronous steps")->check(whole_number(1))->capture_default_str();
     add_digit_options(*command, o->digits.digits);
     add_rule_options(*command, o->rule);
     command->callback([&options, o] { run_noise_sweep({options, make_context(options)}, *o); });

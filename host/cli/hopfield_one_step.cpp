@@ -43,7 +43,7 @@ nlohmann::json run_one_step(Environment const& environment, OneStepOptions const
 void add_hopfield_one_step(CLI::App& hopfield, Options const& options) {
     auto* command = hopfield.add_subcommand("one-step", "H2, H5: stored images and what one step makes of them, side by side");
     auto o = std::make_shared<OneStepOptions>();
-    command->add_option("--images", o->digits.images, "Images stored")->check(CLI::PositiveNumber)->capture_default_str();
+    command->add_option("--images", o->digits.images, "Images stored")->check(whole_number(1))->capture_default_str();
     add_digit_options(*command, o->digits.digits);
     add_rule_options(*command, o->rule);
     command->callback([&options, o] { run_one_step({options, make_context(options)}, *o); });

@@ -2,6 +2,7 @@
 #include "continuous.hpp"
 #include "experiments.hpp"
 #include "letters.hpp"
+#include "lif_experiments.hpp"
 
 #include <ca3/error.hpp>
 
@@ -179,11 +180,11 @@ void add_hopfield_overlaps(CLI::App& hopfield, Options const& options) {
     auto o = std::make_shared<OverlapsOptions>();
     command->add_flag("--letters", o->letters, "Store the letters of H8 in place of digits");
     command->add_option("--noise", o->noise, "Share of bits flipped in the cue")->check(CLI::Range(0.0, 1.0))->capture_default_str();
-    command->add_option("--cues", o->cues, "Cues of the energy table")->check(CLI::PositiveNumber)->capture_default_str();
-    command->add_option("--max-sweeps", o->sweeps, "Sweeps at most")->check(CLI::PositiveNumber)->capture_default_str();
-    command->add_option("--kappa", o->kappa, "Rate of the continuous dynamics")->check(CLI::PositiveNumber)->capture_default_str();
-    command->add_option("--dt", o->dt, "Euler step")->check(CLI::PositiveNumber)->capture_default_str();
-    command->add_option("--time", o->time, "Duration of the continuous dynamics")->check(CLI::PositiveNumber)->capture_default_str();
+    command->add_option("--cues", o->cues, "Cues of the energy table")->check(whole_number(1))->capture_default_str();
+    command->add_option("--max-sweeps", o->sweeps, "Sweeps at most")->check(whole_number(1))->capture_default_str();
+    command->add_option("--kappa", o->kappa, "Rate of the continuous dynamics")->check(positive_number())->capture_default_str();
+    command->add_option("--dt", o->dt, "Euler step")->check(positive_number())->capture_default_str();
+    command->add_option("--time", o->time, "Duration of the continuous dynamics")->check(positive_number())->capture_default_str();
     add_digit_options(*command, o->digits);
     add_rule_options(*command, o->rule);
     command->get_option("--rule")->description("How patterns are stored (default: pseudo-inverse)");

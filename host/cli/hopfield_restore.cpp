@@ -79,7 +79,7 @@ nlohmann::json run_restore(Environment const& environment, RestoreOptions const&
 void add_hopfield_restore(CLI::App& hopfield, Options const& options) {
     auto* command = hopfield.add_subcommand("restore", "H6: images restored from half of their pixels");
     auto o = std::make_shared<RestoreOptions>();
-    command->add_option("--images", o->digits.images, "Images stored")->check(CLI::PositiveNumber)->capture_default_str();
+    command->add_option("--images", o->digits.images, "Images stored")->check(whole_number(1))->capture_default_str();
     add_choice(*command, "--half", o->half, {{"left", Loss::left}, {"right", Loss::right}, {"top", Loss::top}, {"bottom", Loss::bottom}},
                "The contiguous half that the second figure loses (default: bottom)");
     add_digit_options(*command, o->digits.digits);

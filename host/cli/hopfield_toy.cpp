@@ -137,8 +137,8 @@ void add_hopfield_toy(CLI::App& hopfield, Options const& options) {
     command->add_option("--noise", o->noise, "Probability that a bit is reset at random")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
-    command->add_option("--steps", o->steps, "Synchronous steps")->check(CLI::PositiveNumber)->capture_default_str();
-    command->add_option("--trials", o->trials, "Draws of noise")->check(CLI::PositiveNumber)->capture_default_str();
+    command->add_option("--steps", o->steps, "Synchronous steps")->check(whole_number(1))->capture_default_str();
+    command->add_option("--trials", o->trials, "Draws of noise")->check(whole_number(1))->capture_default_str();
     command->callback([&options, o] { run_toy({options, make_context(options)}, *o); });
 }
 

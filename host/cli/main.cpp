@@ -12,7 +12,9 @@ namespace {
 enum ExitCode { success = 0, failure = 1, usage = 2 };
 
 int fail(ExitCode code, std::string message) {
-    std::replace(message.begin(), message.end(), '\n', ' ');
+    // Names of files and of what is in them may hold anything: line ends, and what a terminal obeys.
+    std::ranges::replace_if(
+        message, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
     std::cerr << "ca3: error: " << message << std::endl;
     return code;
 }

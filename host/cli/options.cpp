@@ -1,6 +1,20 @@
 #include "options.hpp"
 
+#include <charconv>
+
 namespace ca3::cli {
+
+CLI::Validator whole_number(std::uint64_t least) {
+    auto const wanted = "whole number from " + std::to_string(least) + " on";
+    return {[least, wanted](std::string const& text) {
+                std::uint64_t n = 0;
+                auto const* const end = text.data() + text.size();
+                auto const [stop, error] = std::from_chars(text.data(), end, n);
+                bool const plain = error == std::errc() && stop == end && (text[0] != '0' || text.size() == 1);
+                return plain && n >= least ? std::string() : "'" + text + "' is not a " + wanted;
+            },
+            "FROM " + std::to_string(least)};
+}
 
 void add_global_options(CLI::App& app, Options& o) {
     std::vector<std::pair<std::string, InstructionSet>> sets{{"automatic", InstructionSet::automatic}};
@@ -11,10 +25,10 @@ void add_global_options(CLI::App& app, Options& o) {
     add(app.add_option("--backend", o.backend, "auto: a usable GPU, else the CPU"))
         ->check(CLI::IsMember({"auto", "reference", "cpu", "cuda"}))
         ->capture_default_str();
-    add(app.add_option("--threads", o.threads, "Threads of the CPU backend; 0: one per core"))->check(CLI::NonNegativeNumber);
+    add(app.add_option("--threads", o.threads, "Threads of the CPU backend; 0: one per core"))->check(whole_number(0));
     add(add_choice(app, "--instruction-set", o.instruction_set, sets, "Instruction set of the CPU backend"));
-    add(app.add_option("--device", o.device, "Number of the GPU"))->check(CLI::NonNegativeNumber);
-    add(app.add_option("--seed", o.seed, "Seed of everything random"))->capture_default_str();
+    add(app.add_option("--device", o.device, "Number of the GPU"))->check(whole_number(0));
+    add(app.add_option("--seed", o.seed, "Seed of everything random"))->check(whole_number(0))->capture_default_str();
     add(app.add_option(
             "--data", o.data,
             "Folder with the four MNIST files, plain or .gz (ca3 autoencoder train, encode and the like: or samples in X.npy); without "

@@ -41,6 +41,10 @@ CLI::Option* add_choice(CLI::App& app, std::string const& name, T& value, std::v
     return app.add_option_function<std::string>(name, set, description)->check(CLI::IsMember(words));
 }
 
+/// Decimal digits alone, of a number from `least` to 2^64 - 1: CLI11 itself takes -1 for 2^64 - 1, 010 for 8, and the largest number for
+/// what is larger.
+[[nodiscard]] CLI::Validator whole_number(std::uint64_t least);
+
 void add_global_options(CLI::App&, Options&);
 
 /// @throws what Context's makers throw

@@ -28,6 +28,7 @@ void write_json(Options const& options, nlohmann::json const& json) {
 Report::Report(Environment const& environment, std::string name, std::string const& id, std::string const& title, std::string const& data)
     : environment_(environment), name_(std::move(name)), json_(json_header("hopfield " + name_)) {
     auto const& options = environment.options;
+    check_can_write(options.json);
     make_folder(options.out);
     json_["title"] = title;
     json_["seed"] = options.seed;

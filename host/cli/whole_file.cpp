@@ -13,9 +13,10 @@ namespace fs = std::filesystem;
 
 WholeFile::WholeFile(fs::path path) : path_(std::move(path)) {
     std::error_code ignored;
-    if (fs::is_symlink(path_, ignored)) path_ = fs::weakly_canonical(path_, ignored);
     auto const status = fs::status(path_, ignored);
     bool const in_place = fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+    // /dev/stdout may lead to a pipe, which has no name that could be found.
+    if (!in_place && fs::is_symlink(path_, ignored)) path_ = fs::weakly_canonical(path_, ignored);
     temporary_ = in_place ? path_ : fs::path(path_.string() + ".part-" + std::to_string(::getpid()));
     committed_ = in_place;
 }
@@ -28,6 +29,8 @@ WholeFile::~WholeFile() {
 void WholeFile::commit() {
     if (committed_) return;
     std::error_code error;
+    // A file that was private stays so.
+    if (auto const former = fs::status(path_, error); fs::is_regular_file(former)) fs::permissions(temporary_, former.permissions(), error);
     fs::rename(temporary_, path_, error);
     if (error) throw FileError(path_.string() + ": cannot be written: " + error.message());
     committed_ = true;
@@ -45,10 +48,33 @@ void write_whole(fs::path const& path, std::string_view bytes) {
 
 void check_can_write(fs::path const& path) {
     std::error_code error;
-    if (path.empty()) return;
+    if (path.empty() || path == "-") return;
     if (path.has_parent_path() && !fs::is_directory(path.parent_path(), error))
         throw FileError("cannot write '" + path.string() + "': there is no folder '" + path.parent_path().string() + "'");
     if (fs::is_directory(path, error)) throw FileError("cannot write '" + path.string() + "': it is a folder");
+    WholeFile const file(path);
+    if (fs::exists(file.temporary(), error)) return;  // written in place
+    errno = 0;
+    if (!std::ofstream(file.temporary(), std::ios::binary))
+        throw FileError("cannot write '" + path.string() + "': " + (errno != 0 ? std::strerror(errno) : "unknown reason"));
+}
+
+void check_apart(std::vector<NamedFile> const& written, std::vector<NamedFile> const& read) {
+    auto const same = [](std::string const& a, std::string const& b) {
+        std::error_code error;
+        if (a.empty() || b.empty() || a == "-" || b == "-") return false;
+        if (fs::exists(a, error) && !fs::is_regular_file(a, error)) return false;
+        return fs::equivalent(a, b, error) || fs::weakly_canonical(fs::absolute(a), error) == fs::weakly_canonical(fs::absolute(b), error);
+    };
+    for (std::size_t i = 0; i < written.size(); ++i) {
+        for (std::size_t k = 0; k < i; ++k)
+            if (same(written[i].file, written[k].file))
+                throw InvalidArgument(std::string(written[k].option) + " and " + written[i].option + " are the same file, " +
+                                      written[i].file);
+        for (auto const& input : read)
+            if (same(written[i].file, input.file))
+                throw InvalidArgument(std::string(written[i].option) + " would overwrite " + input.option + ", " + input.file);
+    }
 }
 
 void make_folder(fs::path const& path) {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace ca3::cli {
 
@@ -28,9 +30,17 @@ private:
 
 /// @throws FileError
 void write_whole(std::filesystem::path const& path, std::string_view bytes);
-/// A long run should not end with a file that cannot be written. @param path may be empty
-/// @throws FileError when its folder does not exist, or it is a folder itself
+/// A long run should not end with a file that cannot be written. @param path may be empty, or "-" (standard output)
+/// @throws FileError when its folder does not exist or takes no file, or it is a folder itself
 void check_can_write(std::filesystem::path const& path);
+/// An option and its file, empty where it is not given.
+struct NamedFile {
+    char const* option;
+    std::string file;
+};
+/// @throws InvalidArgument when two of the files that are written are the same, or one is a file that is read. Terminals, pipes and the
+/// like may be named more than once.
+void check_apart(std::vector<NamedFile> const& written, std::vector<NamedFile> const& read);
 /// Makes the folder and those above it. @throws FileError
 void make_folder(std::filesystem::path const& path);
 

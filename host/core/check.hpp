@@ -3,6 +3,7 @@
 #include <ca3/error.hpp>
 #include <ca3/matrix.hpp>
 
+#include <charconv>
 #include <string>
 
 namespace ca3 {
@@ -10,6 +11,13 @@ namespace ca3 {
 /// Throws InvalidArgument("<function>: <message>") unless `ok`.
 inline void require(bool ok, char const* function, auto&& message) {
     if (!ok) throw InvalidArgument(std::string(function) + ": " + std::string(message()));
+}
+
+/// The shortest digits that read back as x: -1e-09, not -0.000000.
+template <class T>
+[[nodiscard]] std::string number_text(T x) {
+    char digits[32];
+    return {digits, std::to_chars(digits, digits + sizeof digits, x).ptr};
 }
 
 [[nodiscard]] inline std::string shape(std::int64_t rows, std::int64_t cols) {

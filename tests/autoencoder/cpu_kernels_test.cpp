@@ -308,7 +308,7 @@ TEST(CpuKernels, AllInstructionSetsGiveTheSameBits) {
         }
         Vector sums(static_cast<std::size_t>(rows * 16), 0.0f), columns(panel), turned(static_cast<std::size_t>(panel * panel), 0.0f);
         kernels.absolute(rows, panel, 23, c.data(), sums.data());
-        kernels.add_signs(rows, panel, 0.01f, c.data(), g.data());
+        kernels.add_signs(rows, panel, 23, 0.01f, c.data(), g.data());
         kernels.column_sums(rows, c.data(), columns.data());
         kernels.transpose(rows, 30, c.data(), turned.data());
         all.insert(all.end(), {sums, g, columns, turned});

@@ -40,7 +40,7 @@ TEST_P(Refusal, OfDataNamesWhatIsWrong) {
     bad[30] = -std::numeric_limits<float>::infinity();
     EXPECT_EQ("Model::fit: train: sample 1, value 5 is -inf; all must be finite", message(view(bad), {.batch = 3}));
     bad[30] = 1.5f;
-    EXPECT_EQ("Model::fit: targets: binary cross-entropy takes targets in [0, 1]; sample 1, value 5 is 1.500000",
+    EXPECT_EQ("Model::fit: targets: binary cross-entropy takes targets in [0, 1]; sample 1, value 5 is 1.5",
               message(view(bad), {.batch = 3, .loss = Loss::bce}));
     std::vector<std::int64_t> const order{0, 3, 9};
     EXPECT_EQ("Model::fit: order: entry (0, 2) is 9, no number of the 9 samples",

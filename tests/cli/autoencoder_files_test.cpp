@@ -1,0 +1,137 @@
+#include "program.hpp"
+
+#include <ca3/io/safetensors.hpp>
+
+#include <cstdlib>
+#include <fstream>
+
+/// Files that a training names: the same twice, not writable, a checkpoint named in the configuration. And numbers that are none.
+namespace ca3::test {
+namespace {
+
+class CliAutoencoderFiles : public Program {
+protected:
+    void SetUp() override {
+        Program::SetUp();
+        if (IsSkipped()) return;
+        write_config("");
+        std::vector<float> x;
+        for (int i = 0; i < 120; ++i) x.push_back(static_cast<float>((i * 37) % 101) / 100.0F);
+        write("X.npy", io::DType::f32, {20, 6}, x);
+    }
+    /// @param more members of the description, each with a comma before it
+    void write_config(std::string const& more) const {
+        std::ofstream(path("net.json")) << R"({"inputs": 6, "layers": [{"units": 2, "activation": "tanh", "dropout": 0.25},
+            {"units": 6, "activation": "sigmoid"}], "epochs": 4, "batch": 8, "seed": 3)"
+                                        << more << "}";
+    }
+    std::vector<std::string> training(std::vector<std::string> const& more, std::string const& model = "M.safetensors") const {
+        std::vector<std::string> arguments{"autoencoder", "train", "net.json", "--data", "X.npy", "--quiet", "--model", model};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        return arguments;
+    }
+    /// Refused before anything is written.
+    void refuse(std::vector<std::string> const& arguments, std::string const& words) const {
+        auto const before = files();
+        auto const data = text("X.npy"), config = text("net.json");
+        run_badly(arguments, words);
+        EXPECT_EQ(files(), before) << words;
+        EXPECT_EQ(text("X.npy"), data);
+        EXPECT_EQ(text("net.json"), config);
+    }
+};
+
+TEST_F(CliAutoencoderFiles, NoFileIsWrittenTwiceOrOverWhatIsRead) {
+    refuse(training({"--history", "M.safetensors"}), "--model and --history are the same file, M.safetensors");
+    refuse(training({"--history", "./M.safetensors"}), "are the same file");
+    refuse(training({"--checkpoint", "M.safetensors"}), "--model and the checkpoint are the same file");
+    refuse(training({"--json", path("M.safetensors")}), "--model and --json are the same file");
+    refuse(training({}, "X.npy"), "--model would overwrite --data, X.npy");
+    refuse(training({"--history", "net.json"}), "--history would overwrite the configuration, net.json");
+    refuse(training({"--test", "X.npy", "--checkpoint", "X.npy"}), "the checkpoint would overwrite");
+    run_well(training({"--history", "/dev/null", "--json", "/dev/null"}));
+    auto const model = text("M.safetensors");
+    for (std::string const file : {"M.safetensors", "X.npy"})
+        refuse({"autoencoder", "encode", "--quiet", "--model", "M.safetensors", "--data", "X.npy", "--result", file},
+               "--result would overwrite --" + std::string(file == "X.npy" ? "data" : "model"));
+    EXPECT_EQ(text("M.safetensors"), model);
+    run_well(training({"--init", "M.safetensors"}));  // goes on where it was
+}
+
+/// Program::run gives the program a file for its standard output; a shell gives it a pipe.
+TEST_F(CliAutoencoderFiles, StandardOutputThatIsAPipeIsWrittenTo) {
+    std::string const command = std::string(CA3_PROGRAM) + " info --quiet --json /dev/stdout | cat > " + path("piped.json");
+    ASSERT_EQ(std::system(command.c_str()), 0);
+    EXPECT_EQ(json("piped.json").at("command"), "info");
+}
+
+TEST_F(CliAutoencoderFiles, AFileThatWasPrivateStaysSo) {
+    run_well(training({"--history", "H.json"}));
+    using std::filesystem::perms;
+    for (auto const* file : {"M.safetensors", "H.json"}) std::filesystem::permissions(path(file), perms::owner_read | perms::owner_write);
+    run_well(training({"--history", "H.json"}));
+    for (auto const* file : {"M.safetensors", "H.json"})
+        EXPECT_EQ(std::filesystem::status(path(file)).permissions(), perms::owner_read | perms::owner_write) << file;
+}
+
+/// 10^9 epochs: who finds out at the end finds out never.
+TEST_F(CliAutoencoderFiles, WhatCannotBeWrittenIsToldBeforeTheTraining) {
+    write_config(R"(, "checkpoint": "absent/C")");
+    refuse(training({"--epochs", "1000000000"}), "there is no folder 'absent'");
+    write_config("");
+    if (!std::filesystem::is_directory("/proc/self")) GTEST_SKIP() << "no folder that takes no file, whoever asks";
+    refuse(training({"--epochs", "1000000000"}, "/proc/M.safetensors"), "cannot write '/proc/M.safetensors'");
+    refuse(training({"--epochs", "1000000000", "--history", "/proc/H"}), "cannot write '/proc/H'");
+    refuse(training({"--epochs", "1000000000"}, ""), "--model");
+    refuse({"autoencoder", "run", "A1", "--quiet", "--epochs", "1000000000", "--json", "absent/J"}, "there is no folder 'absent'");
+}
+
+TEST_F(CliAutoencoderFiles, AConfigurationThatResumesGoesOnFromItsCheckpoint) {
+    run_well(training({"--history", "H.json"}));
+    auto const whole = text("M.safetensors");
+    auto const epochs = json("H.json").at("epochs");
+    write_config(R"(, "checkpoint": "C")");
+    run_well(training({"--epochs", "2"}));
+    write_config(R"(, "checkpoint": "C", "resume": true)");
+    run_well(training({"--history", "H.json"}));
+    EXPECT_EQ(text("M.safetensors"), whole);
+    ASSERT_EQ(json("H.json").at("epochs").size(), 4U);
+    for (std::size_t k = 0; k < 4; ++k) EXPECT_EQ(json("H.json").at("epochs")[k].at("train_loss"), epochs[k].at("train_loss"));
+    std::filesystem::remove(path("C"));
+    refuse(training({}), "C");
+    write_config(R"(, "resume": true)");
+    refuse(training({}), "$.resume");
+}
+
+TEST_F(CliAutoencoderFiles, WholeNumbersAreDigits) {
+    for (auto const* number : {"0", "-1", "010", "0x10", "1e3", "1.5", "+3", " 3", "", "x", "99999999999999999999"})
+        for (auto const* option : {"--epochs", "--batch"}) {
+            auto const result = run(training({option, number}));
+            EXPECT_EQ(result.exit_code, 2) << number;
+            EXPECT_LT(result.err.size(), 160U) << result.err;
+        }
+    for (auto const* number : {"-1", "18446744073709551616"}) EXPECT_EQ(run(training({"--seed", number})).exit_code, 2) << number;
+    run_well(training({"--seed", "18446744073709551615", "--history", "H.json"}));
+    EXPECT_EQ(json("H.json").at("seed"), 18446744073709551615U);
+}
+
+TEST_F(CliAutoencoderFiles, FaultsShowTheNumberAsItIs) {
+    write_config(R"(, "loss": "bce")");
+    std::vector<double> x(120, 0.5);
+    x[15] = -1e-9;
+    write("X.npy", io::DType::f64, {20, 6}, x);
+    refuse(training({}), "sample 2, value 3 is -1e-09");
+    x[15] = 1e300;
+    write("X.npy", io::DType::f64, {20, 6}, x);
+    refuse(training({}), "X.npy: element [2, 3] is 1e+300, expected a finite number");
+}
+
+TEST_F(CliAutoencoderFiles, ACodeMayBeWiderThanTheLayersBesideIt) {
+    for (auto const* id : {"A4", "A8"}) {
+        run_well({"autoencoder", "run", id, "--quiet", "--hidden", "140", "--epochs", "1", "--train-images", "60", "--test-images", "20",
+                  "--batch", "30"});
+    }
+}
+
+}  // namespace
+}  // namespace ca3::test
