@@ -129,7 +129,8 @@ void DeviceModels::fit(std::int64_t batch, bool training) {
         if (p.slope.exists()) s.slope_part = take(batch * s.out_ld);
         if (p.tied_to >= 0) s.weight_gradient = take(p.linear * s.in_ld);
     }
-    loss_partials_ = std::max<std::int64_t>({sum_blocks, (batch + 31) / 32 * ((plan_.outputs() + 31) / 32), chain_clusters(batch) * most_chain_blocks});
+    loss_partials_ =
+        std::max<std::int64_t>({sum_blocks, (batch + 31) / 32 * ((plan_.outputs() + 31) / 32), chain_clusters(batch) * most_chain_blocks});
     end = padded_model(end);
     // One part for each gaussian layer, one for each layer's penalty, one for clipping.
     partials = loss_partials_ + sum_blocks * (2 * layers() + 1);

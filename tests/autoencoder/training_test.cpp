@@ -297,18 +297,15 @@ TEST(Training, ClippingBoundsTheStep) {
     }
 }
 
-/// Widths that fill no register: a sigmoid gives 1/2 beside the units that there are, which no penalty may count in the norm. SGD with rate 1
-/// takes 6 steps of at most clip_norm here, each off by some 100 roundings of weights of size 1.
+/// Widths that fill no register: a sigmoid gives 1/2 beside the units that there are, which no penalty may count in the norm. SGD with rate
+/// 1 takes 6 steps of at most clip_norm here, each off by some 100 roundings of weights of size 1.
 TEST(Training, ClippingSeesThePenaltiesOfTheUnitsAlone) {
     auto const train = images(24);
     for (Reduction const reduction : {Reduction::sum, Reduction::mean})
         for (bool const normalised : {false, true}) {
             Architecture const net{width, {7, sigmoid, {.batch_norm = normalised}}, {width, sigmoid}};
-            FitOptions const options{.epochs = 2,
-                                     .batch = 8,
-                                     .optimizer = Sgd{1.0},
-                                     .penalties = {{0, 0.1, reduction}, {1, 0.1, reduction}},
-                                     .clip_norm = 0.1};
+            FitOptions const options{
+                .epochs = 2, .batch = 8, .optimizer = Sgd{1.0}, .penalties = {{0, 0.1, reduction}, {1, 0.1, reduction}}, .clip_norm = 0.1};
             Model exact(Context::reference(), net, {.seed = 1, .precision = Precision::f64}), fast(Context::cpu({2}), net, {.seed = 1});
             (void)exact.fit(view(train), options);
             (void)fast.fit(view(train), options);
