@@ -19,10 +19,10 @@ Tuning tuning_of(std::string_view words) {
             tuning.deep = true;
         else if (word == "cluster")
             tuning.cluster = true;
-        else if (word == "chain")
-            tuning.chain = true;
+        else if (word == "no-chain")
+            tuning.chain = false;
         else
-            throw InvalidArgument("CA3_TUNING: no word '" + std::string(word) + "', there are overlap, deep, cluster, chain");
+            throw InvalidArgument("CA3_TUNING: no word '" + std::string(word) + "', there are overlap, deep, cluster, no-chain");
         words.remove_prefix(std::min(end + 1, words.size()));
     }
     return tuning;

@@ -36,11 +36,12 @@ TEST(AutoencoderTuning, WordsAreSeparatedByCommas) {
     EXPECT_EQ(tuning_of("overlap"), Tuning{.overlap = true});
     EXPECT_EQ(tuning_of("deep,overlap"), (Tuning{.overlap = true, .deep = true}));
     EXPECT_EQ(tuning_of("cluster,cluster"), Tuning{.cluster = true});
-    EXPECT_EQ(tuning_of("chain"), Tuning{.chain = true});
+    EXPECT_TRUE(tuning_of("").chain);
+    EXPECT_EQ(tuning_of("no-chain"), Tuning{.chain = false});
 }
 
 TEST(AutoencoderTuning, UnknownWordsAreNamed) {
-    for (std::string const words : {"fast", "overlap,fast", "overlap, deep", "deep,,overlap", ",", "Deep", "deeper"}) {
+    for (std::string const words : {"fast", "overlap,fast", "overlap, deep", "deep,,overlap", ",", "Deep", "deeper", "chain"}) {
         std::string const message = test::message_of<InvalidArgument>([&] { (void)tuning_of(words); });
         EXPECT_NE(message.find("CA3_TUNING: no word '"), std::string::npos) << words << ": " << message;
     }
