@@ -48,13 +48,15 @@ void Workspace::round(float const* matrix, std::int64_t columns, Operand const& 
 
 void Workspace::fit(Plan const& plan, std::int64_t rows, bool with_gradients) {
     if (rows <= capacity && (gradients_ || !with_gradients)) return;
-    capacity = std::max(rows, capacity);
+    std::int64_t const wanted = capacity = std::max(rows, capacity);
     gradients_ = gradients_ || with_gradients;
     memory_ = {};
     lay_out(plan);  // counts only
+    capacity = 0;   // in case of a throw
     memory_.assign(static_cast<std::size_t>(taken_), 0.0f);
+    row_loss_.assign(static_cast<std::size_t>(wanted), 0.0);
+    capacity = wanted;
     lay_out(plan);
-    row_loss_.assign(static_cast<std::size_t>(capacity), 0.0);
     row_loss = row_loss_.data();
 }
 

@@ -1,6 +1,7 @@
 #include "autoencoder/fit.hpp"
 #include "autoencoder/model_state.hpp"
 #include "core/check.hpp"
+#include "core/out_of_memory.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -184,7 +185,7 @@ private:
 }  // namespace
 
 History Model::fit(Samples train, FitOptions const& options) {
-    return Fit(*state_, train, options).run();
+    return translate_bad_alloc(function, [&] { return Fit(*state_, train, options).run(); });
 }
 
 }  // namespace ca3::autoencoder

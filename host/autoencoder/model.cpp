@@ -1,6 +1,7 @@
 #include "autoencoder/data_checks.hpp"
 #include "autoencoder/model_state.hpp"
 #include "core/check.hpp"
+#include "core/out_of_memory.hpp"
 
 #include <cmath>
 #include <new>
@@ -28,9 +29,11 @@ std::vector<float> run_layers(ModelState const& state, Samples const& inputs, in
                               char const* argument) {
     check_samples(inputs, state.plan.width_after(first - 1), 0, function, argument);
     Data const data{.inputs = inputs, .targets = {}};
-    std::vector<float> out(static_cast<std::size_t>(inputs.count() * state.plan.width_after(last)));
-    if (inputs.count() > 0) state.engine->forward(data, 0, inputs.count(), first, last, out.data());
-    return out;
+    return translate_bad_alloc(function, [&] {
+        std::vector<float> out(static_cast<std::size_t>(inputs.count() * state.plan.width_after(last)));
+        if (inputs.count() > 0) state.engine->forward(data, 0, inputs.count(), first, last, out.data());
+        return out;
+    });
 }
 
 }  // namespace
@@ -44,7 +47,7 @@ std::unique_ptr<ModelState> make_model_state(Context context, Architecture archi
 
 Model::Model(Context context, Architecture architecture, ModelOptions options)
     : state_(make_model_state(std::move(context), std::move(architecture), options)) {
-    state_->engine->put(initial_state(state_->plan, options.seed));
+    translate_bad_alloc("autoencoder::Model", [&] { state_->engine->put(initial_state(state_->plan, options.seed)); });
 }
 Model::Model(std::unique_ptr<ModelState> state) : state_(std::move(state)) {}
 Model::Model(Model&&) noexcept = default;
@@ -83,7 +86,11 @@ double Model::evaluate(Samples inputs, Objective const& objective, Targets targe
     check_targets(targets, inputs, objective, state_->plan, function, "targets");
     require(batch >= 1, function, [&] { return "batch must be at least 1, is " + std::to_string(batch); });
     Data const data{.inputs = inputs, .targets = targets};
-    return state_->engine->evaluate(data, objective, {batch, inputs.count()}) / static_cast<double>(inputs.count());
+    return translate_bad_alloc(function,
+                               [&] {
+                                   return state_->engine->evaluate(data, objective, {batch, inputs.count()});
+                               }) /
+           static_cast<double>(inputs.count());
 }
 
 Gradients Model::gradients(Samples inputs, Objective const& objective, Targets targets, bool training, std::int64_t step) const {
@@ -94,19 +101,21 @@ Gradients Model::gradients(Samples inputs, Objective const& objective, Targets t
     check_targets(targets, inputs, objective, plan, function, "targets");
     require(step >= 0, function, [&] { return "step must not be negative, is " + std::to_string(step); });
     Data const data{.inputs = inputs, .targets = targets, .seed = state_->options.seed};
-    Gradients out;
-    std::vector<double> flat;
-    out.loss = state_->engine->gradients({.data = data,
-                                          .objective = objective,
-                                          .rows = inputs.count(),
-                                          .training = training,
-                                          .random_step = step,
-                                          .parameters = &flat,
-                                          .inputs = &out.inputs});
-    for (auto const& planned : plan.tensors)
-        if (!planned.buffer)
-            out.parameters.emplace_back(flat.begin() + planned.place.offset, flat.begin() + planned.place.offset + planned.place.size);
-    return out;
+    return translate_bad_alloc(function, [&] {
+        Gradients out;
+        std::vector<double> flat;
+        out.loss = state_->engine->gradients({.data = data,
+                                              .objective = objective,
+                                              .rows = inputs.count(),
+                                              .training = training,
+                                              .random_step = step,
+                                              .parameters = &flat,
+                                              .inputs = &out.inputs});
+        for (auto const& planned : plan.tensors)
+            if (!planned.buffer)
+                out.parameters.emplace_back(flat.begin() + planned.place.offset, flat.begin() + planned.place.offset + planned.place.size);
+        return out;
+    });
 }
 
 Context const& Model::context() const noexcept {

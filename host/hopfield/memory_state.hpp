@@ -4,9 +4,9 @@
 
 #include <ca3/error.hpp>
 
+#include "core/out_of_memory.hpp"
+
 #include <memory>
-#include <new>
-#include <stdexcept>
 
 namespace ca3::hopfield {
 
@@ -40,13 +40,7 @@ void check_source(Source const& source);
 
 /// std::bad_alloc and std::length_error become OutOfMemory.
 auto translate_bad_alloc(auto&& body) -> decltype(body()) {
-    try {
-        return body();
-    } catch (std::bad_alloc const&) {
-        throw OutOfMemory("hopfield::Memory", 0, 0);
-    } catch (std::length_error const&) {
-        throw OutOfMemory("hopfield::Memory", 0, 0);
-    }
+    return ca3::translate_bad_alloc("hopfield::Memory", body);
 }
 
 }  // namespace ca3::hopfield

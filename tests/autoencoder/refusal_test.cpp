@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <string>
@@ -102,6 +103,20 @@ TEST_P(Refusal, OfOutputsThatLeaveTheUnitInterval) {
     auto m = model({width, {5, identity}, {width, identity}});
     std::string const message = test::message_of<NonFinite>([&] { (void)m.fit(view(x_), {.batch = 3, .loss = Loss::bce}); });
     EXPECT_NE(std::string::npos, message.find("leaves [0, 1]")) << message;
+}
+
+/// A batch of 2^20 rows has 2^40 hidden units, 4 TiB of f32.
+TEST(MemoryOfAModel, ThatThereIsNotIsNamed) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "sanitizers end the program where new would throw";
+#endif
+    Model m(Context::cpu({2}), {1, {1 << 20, relu}, {1}}, {.seed = 3});
+    std::vector<std::uint8_t> const x(1 << 20, 255);
+    MatrixView<std::uint8_t const> const all(x.data(), 1 << 20, 1), first(x.data(), 1, 1);
+    auto const before = m.reconstruct(first);
+    std::string const message = test::message_of<OutOfMemory>([&] { (void)m.fit(all, {.epochs = 1, .batch = 1 << 20}); });
+    EXPECT_NE(std::string::npos, message.find("Model::fit")) << message;
+    EXPECT_EQ(before, m.reconstruct(first));
 }
 
 TEST_P(Refusal, OfDecodingWithoutADecoder) {
