@@ -9,9 +9,6 @@ namespace {
 
 using Kind = Activation::Kind;
 
-bool is_elementwise(Kind kind) {
-    return kind <= Kind::prelu;
-}
 bool activates_at_once(PlannedLayer const& p) {
     return is_elementwise(p.activation.kind) && !p.batch_norm() && !p.unit_sphere;
 }

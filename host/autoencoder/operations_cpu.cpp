@@ -1,6 +1,7 @@
 #include "autoencoder/backend.hpp"
 #include "autoencoder/batch.hpp"
 #include "autoencoder/cpu_rows.hpp"
+#include "autoencoder/plan.hpp"
 #include "core/aligned.hpp"
 #include "core/flush_denormals.hpp"
 #include "core/state.hpp"
@@ -19,10 +20,6 @@ using Kind = Activation::Kind;
 
 constexpr std::int64_t block = panel * panel;
 constexpr std::int64_t most_rows = 56;  ///< of a part: whole tiles, and its input stays in the second cache
-
-bool is_elementwise(Kind kind) {
-    return kind <= Kind::prelu;
-}
 
 /// Of one thread.
 struct Scratch {

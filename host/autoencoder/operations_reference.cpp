@@ -1,5 +1,6 @@
 #include "autoencoder/backend.hpp"
 #include "autoencoder/batch.hpp"
+#include "autoencoder/plan.hpp"
 #include "autoencoder/reference_values.hpp"
 
 #include <vector>
@@ -9,10 +10,6 @@ namespace ca3::autoencoder::reference {
 namespace {
 
 using Kind = Activation::Kind;
-
-bool is_elementwise(Kind kind) {
-    return kind <= Kind::prelu;
-}
 
 /// Row r, or null where the matrix is left out.
 template <class T>

@@ -7,6 +7,11 @@
 
 namespace ca3::autoencoder {
 
+/// Looks at each value by itself.
+[[nodiscard]] constexpr bool is_elementwise(Activation::Kind kind) {
+    return kind <= Activation::Kind::prelu;
+}
+
 /// Where a tensor lies in a State.
 struct Place {
     std::int64_t offset = -1;  ///< in State::parameters or State::buffers; -1: there is none

@@ -1,0 +1,204 @@
+#include "autoencoder/cpu_pass.hpp"
+
+#include "autoencoder/cpu_rows.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+/// From the outputs to the loss, and from there back to the gradients of all linear maps.
+namespace ca3::autoencoder::cpu {
+namespace {
+using Kind = Activation::Kind;
+}
+
+// ---- losses ----------------------------------------------------------------------------------------------------------
+
+void Pass::loss(Batch const& batch, Share const& share) const {
+    std::fill(space_.row_loss + share.first, space_.row_loss + share.last, 0.0);
+    if (batch.objective->loss == Loss::cross_entropy || batch.objective->loss == Loss::nll)
+        row_loss(batch, share);
+    else
+        value_loss(batch, share);
+    if (!batch.objective->penalties.empty()) penalties(batch, share);
+    for (int l = 0; l < static_cast<int>(plan_.layers.size()); ++l) {
+        auto const& p = planned(l);
+        if (p.activation.kind != Kind::gaussian) continue;
+        double const scale = batch.objective->kl_scale;
+        double const each = batch.objective->kl_reduction == Reduction::sum ? scale : scale / static_cast<double>(batch.rows);
+        std::vector<float> z(static_cast<std::size_t>(p.linear));
+        for (std::int64_t r = share.first; r < share.last; ++r) {
+            gather_row(space(l).before, space_.between(), r, p.linear, z.data());
+            space_.row_loss[r] += each * divergence_of_row(p.out, z.data());
+        }
+    }
+}
+
+namespace {
+
+double total(float const* sums) {
+    double sum = 0.0;
+    for (int i = 0; i < 16; ++i) sum += static_cast<double>(sums[i]);
+    return sum;
+}
+
+}  // namespace
+
+void Pass::value_loss(Batch const& batch, Share const& share) const {
+    int const last = static_cast<int>(plan_.layers.size()) - 1;
+    std::int64_t const outputs = plan_.outputs();
+    bool const own = batch.data->targets.given || batch.maker->corrupts();
+    double const each = 1.0 / (static_cast<double>(batch.rows) * static_cast<double>(outputs));
+    std::fill(space_.sums + share.first * 16, space_.sums + share.last * 16, 0.0f);
+    for (std::int64_t o = 0; o < panels(outputs); ++o)
+        kernels_.loss(batch.objective->loss, share.rows(), width_of(outputs, o), outputs - o * panel, static_cast<float>(each),
+                      at(space(last).out, o, share), at(own ? space_.target : space_.input, o, share), at(space(last).gradient, o, share),
+                      space_.sums + share.first * 16);
+    for (std::int64_t r = share.first; r < share.last; ++r) space_.row_loss[r] = each * total(space_.sums + r * 16);
+}
+
+void Pass::row_loss(Batch const& batch, Share const& share) const {
+    int const last = static_cast<int>(plan_.layers.size()) - 1;
+    std::int64_t const outputs = plan_.outputs();
+    auto const n = static_cast<std::size_t>(outputs);
+    bool const by_class = batch.data->targets.given && !batch.data->targets.classes.empty();
+    bool const own = batch.data->targets.given || batch.maker->corrupts();
+    double const each = 1.0 / static_cast<double>(by_class ? batch.counted : batch.rows);
+    std::vector<float> x(n), t(n), g(n);
+    for (std::int64_t r = share.first; r < share.last; ++r) {
+        gather_row(space(last).out, space_.between(), r, outputs, x.data());
+        if (by_class) {
+            std::int64_t const c = batch.data->targets.classes[static_cast<std::size_t>(batch.data->row(batch.begin + r))];
+            if (c == ignored_class) {
+                std::fill(g.begin(), g.end(), 0.0f);
+                // No row counts: 0 / 0, as in PyTorch.
+                space_.row_loss[r] = batch.counted == 0 ? std::numeric_limits<double>::quiet_NaN() : 0.0;
+            } else {
+                space_.row_loss[r] = each * class_loss_row(batch.objective->loss, outputs, c, static_cast<float>(each), x.data(), g.data());
+            }
+        } else {
+            gather_row(own ? space_.target : space_.input, space_.between(), r, outputs, t.data());
+            space_.row_loss[r] = each * probability_loss_row(outputs, static_cast<float>(each), x.data(), t.data(), g.data());
+        }
+        scatter_row(g.data(), outputs, space(last).gradient, space_.between(), r);
+    }
+}
+
+void Pass::penalties(Batch const& batch, Share const& share) const {
+    for (auto const& penalty : batch.objective->penalties) {
+        std::int64_t const units = planned(penalty.layer).out;
+        double const each = penalty.reduction == Reduction::sum
+                                ? penalty.scale
+                                : penalty.scale / (static_cast<double>(batch.rows) * static_cast<double>(units));
+        std::fill(space_.sums + share.first * 16, space_.sums + share.last * 16, 0.0f);
+        for (std::int64_t o = 0; o < panels(units); ++o)
+            kernels_.absolute(share.rows(), width_of(units, o), units - o * panel, at(space(penalty.layer).active, o, share),
+                              space_.sums + share.first * 16);
+        for (std::int64_t r = share.first; r < share.last; ++r) space_.row_loss[r] += each * total(space_.sums + r * 16);
+    }
+}
+
+// ---- backward --------------------------------------------------------------------------------------------------------
+
+void Pass::backward(Batch const& batch, Share const& share, bool inputs) const {
+    for (int l = static_cast<int>(plan_.layers.size()) - 1; l >= 0; --l) {
+        auto const& p = planned(l);
+        activation_gradient(l, batch, share);
+        if (p.batch_norm()) normalisation_gradient(l, batch, share);
+        space_.round(space(l).linear_gradient, p.linear, space(l).gradient_operand, share.first, share.last);
+        if (l == 0 && !inputs) return;
+        float* const below = l == 0 ? space_.input_gradient : space(l - 1).gradient;
+        float const* const weight = store_.backward_weight(l);
+        std::int64_t const k = kernels_.places(p.linear);
+        for (std::int64_t i = 0; i < panels(p.in); ++i)
+            kernels_.product(share.rows(), k, space(l).gradient_operand.across + share.first * panel, space_.between(),
+                             weight + i * k * panel, width_of(p.in, i), nullptr, at(below, i, share));
+    }
+}
+
+/// The gradient of the activation's result: dropout undone, penalties added, the projection undone.
+void Pass::activated_gradient(int l, Batch const& batch, Share const& share) const {
+    auto const& p = planned(l);
+    auto const& s = space(l);
+    for (std::int64_t o = 0; o < panels(p.out); ++o) {
+        float* const g = at(s.gradient, o, share);
+        if (p.dropout > 0.0 && batch.training) kernels_.multiply(share.rows() * panel, g, at(s.keep, o, share), g);
+        for (auto const& penalty : batch.objective->penalties) {
+            if (penalty.layer != l) continue;
+            double const each = penalty.reduction == Reduction::sum
+                                    ? penalty.scale
+                                    : penalty.scale / (static_cast<double>(batch.rows) * static_cast<double>(p.out));
+            kernels_.add_signs(share.rows(), width_of(p.out, o), p.out - o * panel, static_cast<float>(each), at(s.active, o, share), g);
+        }
+    }
+    if (p.unit_sphere) differentiate_projected_rows(share.first, share.last, p.out, space_.between(), s.activated, s.active, s.gradient);
+}
+
+void Pass::activation_gradient(int l, Batch const& batch, Share const& share) const {
+    auto const& p = planned(l);
+    auto const& s = space(l);
+    activated_gradient(l, batch, share);
+    if (is_elementwise(p.activation.kind)) {
+        alignas(64) std::array<float, panel> slope{};
+        for (std::int64_t o = 0; o < panels(p.out); ++o) {
+            store_.slopes(l, o, slope.data());
+            kernels_.differentiate(p.activation.kind, share.rows(), width_of(p.out, o), slope.data(), at(s.before, o, share),
+                                   at(s.activated, o, share), at(s.gradient, o, share),
+                                   s.slope_part != nullptr ? at(s.slope_part, o, share) : nullptr);
+        }
+        return;
+    }
+    auto const units = static_cast<std::size_t>(p.linear);
+    std::vector<float> z(units), y(units), g(units), gz(units), noise(units);
+    bool const sum = batch.objective->kl_reduction == Reduction::sum;
+    double const kl = sum ? batch.objective->kl_scale : batch.objective->kl_scale / static_cast<double>(batch.rows);
+    for (std::int64_t r = share.first; r < share.last; ++r) {
+        gather_row(s.before, space_.between(), r, p.linear, z.data());
+        gather_row(s.activated, space_.between(), r, p.out, y.data());
+        gather_row(s.gradient, space_.between(), r, p.out, g.data());
+        if (p.activation.kind == Kind::gaussian) {
+            if (batch.training) gather_row(s.noise, space_.between(), r, p.out, noise.data());
+            differentiate_sample_row(p.out, z.data(), batch.training ? noise.data() : nullptr, static_cast<float>(kl), g.data(), gz.data());
+        } else {
+            differentiate_row(p.activation.kind, p.out, z.data(), y.data(), g.data(), gz.data());
+        }
+        scatter_row(gz.data(), p.linear, s.linear_gradient, space_.between(), r);
+    }
+}
+
+void Pass::normalisation_gradient(int l, Batch const& batch, Share const& share) const {
+    auto const& p = planned(l);
+    auto const& s = space(l);
+    float const* const gamma = store_.parameters.data() + store_.layer(l).gamma.offset;
+    share.meet();  // all rows of the gradient are there
+    for (std::int64_t o = share.thread; o < panels(p.linear); o += share.threads)
+        for (std::int64_t c = o * panel; c < std::min(p.linear, (o + 1) * panel); ++c) {
+            std::int64_t const first = o * space_.between() + c % panel;
+            double sum = 0.0, product = 0.0;
+            for (std::int64_t r = 0; r < batch.rows; ++r) {
+                auto const g = static_cast<double>(s.linear_gradient[first + r * panel]);
+                sum += g;
+                product += g * static_cast<double>(s.linear[first + r * panel]);
+            }
+            s.beta_gradient[c] = static_cast<float>(sum);
+            s.gamma_gradient[c] = static_cast<float>(product);
+        }
+    share.meet();
+    float const each = 1.0f / static_cast<float>(batch.rows);
+    for (std::int64_t o = 0; o < panels(p.linear); ++o) {
+        std::int64_t const n = std::min(panel, p.linear - o * panel);
+        for (std::int64_t r = share.first; r < share.last; ++r) {
+            float const* const x = s.linear + o * space_.between() + r * panel;
+            float* const g = s.linear_gradient + o * space_.between() + r * panel;
+            for (std::int64_t c = 0; c < n; ++c) {
+                std::int64_t const u = o * panel + c;
+                float const pulled = batch.training ? g[c] - each * s.beta_gradient[u] - x[c] * (each * s.gamma_gradient[u]) : g[c];
+                g[c] = gamma[u] * s.scale[u] * pulled;
+            }
+        }
+    }
+}
+
+}  // namespace ca3::autoencoder::cpu
