@@ -7,7 +7,7 @@ namespace {
 
 constexpr int trials = 6;
 constexpr std::int64_t trial_steps = ThreadChoice::warm + 4;
-constexpr double longest_step = 2e-3;  ///< worth a trial
+constexpr double longest_step = 2e-4;  ///< worth a trial: a longer one would be over before a thread that slept has a core of its own
 constexpr double between = 0.25;       ///< seconds from trials to trials
 constexpr double gain = 0.97;          ///< of a step's time: else all stays as it is
 

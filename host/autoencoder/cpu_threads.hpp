@@ -6,8 +6,8 @@ namespace ca3::autoencoder::cpu {
 
 /// How many threads to take for steps that repeat and have the same result on any number of them. More threads are not always faster:
 /// where cores are far from each other, a small step waits longer for what it exchanges than it saves. So now and then some steps run on
-/// half as many threads or twice as many, in turns with as many as now, and the faster number stays. Steps that take longer than some
-/// milliseconds are not tried.
+/// half as many threads or twice as many, in turns with as many as now, and the faster number stays. Steps that take longer than a
+/// fifth of a millisecond are not tried.
 class ThreadChoice {
 public:
     explicit ThreadChoice(int most = 1) : most_(most), now_(most) {}

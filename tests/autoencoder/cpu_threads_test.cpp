@@ -65,7 +65,7 @@ TEST(ThreadChoice, ItFollowsAMachineThatChanges) {
 /// Halves and doubles of 64 reach the best number, those of 7 a neighbour of it.
 TEST(ThreadChoice, ItFindsItsWayAmongMany) {
     auto const time = [](int best) {
-        return [best](int threads) { return 1e-5 * (static_cast<double>(best) / threads + static_cast<double>(threads) / best); };
+        return [best](int threads) { return 1e-6 * (static_cast<double>(best) / threads + static_cast<double>(threads) / best); };
     };
     for (int const best : {1, 4, 16, 64}) {
         Simulation s{time(best), ThreadChoice(64)};
