@@ -34,7 +34,8 @@ void ThreadChoice::took(std::int64_t steps, double seconds) {
     double& fastest = fastest_[trial_ % 2];
     fastest = trial_ < 2 ? each : std::min(fastest, each);
     ++trial_;
-    if (trial_ == trials || each > longest_step) settle();
+    bool const too_long = each > longest_step && now_ == most_;  // on fewer threads there may be a way back
+    if (trial_ == trials || too_long) settle();
 }
 
 void ThreadChoice::settle() {

@@ -62,6 +62,17 @@ TEST(ThreadChoice, ItFollowsAMachineThatChanges) {
     }
 }
 
+/// Alone a step becomes longer than what is tried; the way back to two threads stays open.
+TEST(ThreadChoice, ItDoesNotStayAloneWithLongSteps) {
+    bool near = false;
+    Simulation s{[&](int threads) { return near ? (threads == 2 ? 2.2e-4 : 4e-4) : (threads == 2 ? 1.9e-4 : 1.5e-4); }, ThreadChoice(2)};
+    s.run(20000);
+    EXPECT_EQ(s.last, 1);
+    near = true;
+    s.run(20000);
+    EXPECT_EQ(s.last, 2);
+}
+
 /// Halves and doubles of 64 reach the best number, those of 7 a neighbour of it.
 TEST(ThreadChoice, ItFindsItsWayAmongMany) {
     auto const time = [](int best) {
