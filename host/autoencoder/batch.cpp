@@ -99,9 +99,11 @@ BatchMaker::BatchMaker(Data const& data, std::int64_t width, InstructionSet set)
 void BatchMaker::gather(Samples const& samples, std::int64_t first, std::int64_t rows, float* out, std::int64_t stride) const {
     std::int64_t const width = samples.width();
     if (width == 0) return;
+    // Also those behind the last row: they are likely to be next.
+    std::int64_t const known = data_->rows.empty() ? samples.count() : std::ssize(data_->rows);
     for (std::int64_t r = 0; r < rows; ++r) {
         std::int64_t const row = data_->row(first + r);
-        bool const more = r + rows_ahead < rows;
+        bool const more = first + r + rows_ahead < known;
         std::int64_t const later = more ? data_->row(first + r + rows_ahead) : 0;
         float* const to = out + r * stride;
         if (samples.are_bytes()) {

@@ -83,11 +83,11 @@ public:
         batch.counted = counted_rows(job.data, job.begin, job.rows);
         in_threads(threads, [&](Share share) {
             Share const own = rows_of(share, batch.rows);
-            if (share.thread == 0) update_.begin();
+            if (share.thread == 0) update_.begin(batch.rows);
             forward_pass(batch, own);
             pass().backward(batch, own, job.inputs != nullptr);
             share.meet();
-            update_.gradients(batch.rows, gradient_.data());
+            update_.gradients(gradient_.data());
         });
         if (job.parameters != nullptr) store_.unpack(gradient_, *job.parameters);
         if (job.inputs != nullptr) {
@@ -231,7 +231,7 @@ private:
     /// @return whether loss and update are finite, the same on all threads
     bool train_step(TrainJob const& job, Batch const& batch, Share const& share, UpdateNumbers numbers, std::atomic<bool>& sound) {
         Share const own = rows_of(share, batch.rows);
-        if (share.thread == 0) update_.begin();
+        if (share.thread == 0) update_.begin(batch.rows);
         forward_pass(batch, own);
         pass().backward(batch, own, false);
         share.meet();
@@ -243,7 +243,7 @@ private:
         }
         bool finite = true;
         if (job.rule.clip_norm > 0.0) {
-            update_.gradients(batch.rows, gradient_.data());
+            update_.gradients(gradient_.data());
             share.meet();
             update_.square(share.thread, share.threads, gradient_.data());
             share.meet();
@@ -251,7 +251,7 @@ private:
             numbers.scale = static_cast<float>(std::min(job.rule.clip_norm / (norm + 1e-6), 1.0));
             finite = update_.apply_given(share.thread, share.threads, gradient_.data(), numbers);
         } else {
-            finite = update_.apply(batch.rows, numbers);
+            finite = update_.apply(share, numbers);
         }
         if (!finite) sound.store(false, std::memory_order_relaxed);
         share.meet();

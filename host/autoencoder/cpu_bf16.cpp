@@ -14,7 +14,7 @@
 // GCC 12 takes the undefined pass-through operands inside its own intrinsics for uninitialised variables.
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-CA3_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,bmi2,fma")
+CA3_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,bmi2,fma,prfchw")
 
 namespace ca3::autoencoder::cpu {
 namespace {

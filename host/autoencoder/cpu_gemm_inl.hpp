@@ -29,16 +29,20 @@ CA3_ALWAYS_INLINE void sum_up(std::int64_t between, float const* init, float* c,
 }
 
 /// What comes next is asked for one line at a time, so that it arrives while this is computed: in the plain product the next panel's rows
-/// of a, whose place no hardware guesses, and `next`, a panel like b; in the transposed product the `lines` lines from `next` on.
+/// of a, whose place no hardware guesses, and `next`, a panel like b; in the transposed product the `lines` lines from `next` on, then
+/// those from `later` on.
 template <class V, int Rows, int Vectors, bool Transposed>
 void tile(std::int64_t k, float const* __restrict a, std::int64_t a_panel, float const* __restrict b, float const* init, float* c,
-          float const* next, std::int64_t lines) {
+          float const* next, float const* later, std::int64_t lines) {
     if constexpr (Transposed) {
         sum_up<V, Rows, Vectors>(1, init, c, [&](auto&& add) CA3_INLINED {
             std::int64_t n = 0;
-            for (; n < std::min(k, lines); ++n) {
-                __builtin_prefetch(next + line * n, 1, 3);
-                add(a + panel * n, b + panel * n);
+            for (float const* from : {next, later}) {
+                if (from == nullptr) continue;
+                for (std::int64_t const end = std::min(k, n + lines); n < end; ++n, from += line) {
+                    __builtin_prefetch(from, 1, 3);
+                    add(a + panel * n, b + panel * n);
+                }
             }
             for (; n < k; ++n) add(a + panel * n, b + panel * n);
         });
@@ -57,7 +61,8 @@ void tile(std::int64_t k, float const* __restrict a, std::int64_t a_panel, float
     }
 }
 
-using Tile = void (*)(std::int64_t, float const*, std::int64_t, float const*, float const*, float*, float const*, std::int64_t);
+using Tile = void (*)(std::int64_t, float const*, std::int64_t, float const*, float const*, float*, float const*, float const*,
+                      std::int64_t);
 
 template <class V, int Vectors, bool Transposed, int... Less>
 constexpr std::array<Tile, sizeof...(Less)> tiles_of(std::integer_sequence<int, Less...>) {
@@ -73,17 +78,18 @@ void in_tiles(std::int64_t rows, std::int64_t k, float const* a, std::int64_t a_
     std::int64_t const count = (rows + most - 1) / most;
     for (std::int64_t t = 0, row = 0; t < count; ++t) {
         std::int64_t const end = rows * (t + 1) / count;
-        auto const next = static_cast<std::size_t>(t);
+        auto const asked = [&](std::int64_t block) {
+            return block < std::ssize(wanted.block) ? wanted.block[static_cast<std::size_t>(block)] : nullptr;
+        };
         // The first tile of the plain product asks for the panel that follows b.
         if constexpr (!Transposed) {
             tiles[static_cast<std::size_t>(end - row - 1)](k, a + panel * row, a_panel, b, init, c + panel * row,
-                                                           t == 0 ? b + panel * k : b, 0);
+                                                           t == 0 ? b + panel * k : b, nullptr, 0);
             row = end;
             continue;
         }
-        bool const any = next < wanted.block.size() && wanted.block[next] != nullptr;
-        tiles[static_cast<std::size_t>(end - row - 1)](k, a + row, a_panel, b, init, c + panel * row, any ? wanted.block[next] : nullptr,
-                                                       any ? wanted.lines : 0);
+        tiles[static_cast<std::size_t>(end - row - 1)](k, a + row, a_panel, b, init, c + panel * row, asked(t), asked(t + count),
+                                                       wanted.lines);
         row = end;
     }
 }

@@ -156,6 +156,11 @@ void add_signs(std::int64_t rows, std::int64_t width, std::int64_t valid, float 
 }
 
 template <class V>
+void add(std::int64_t n, float const* a, float const* b, float* y) {
+    for (std::int64_t i = 0; i < n; i += V::width) (V::load(a + i) + V::load(b + i)).store(y + i);
+}
+
+template <class V>
 void multiply(std::int64_t n, float const* a, float const* b, float* y) {
     for (std::int64_t i = 0; i < n; i += V::width) (V::load(a + i) * V::load(b + i)).store(y + i);
 }
@@ -258,6 +263,7 @@ constexpr Kernels kernels_of() {
             .loss = &loss<V>,
             .absolute = &absolute_sums<V>,
             .add_signs = &add_signs<V>,
+            .add = &add<V>,
             .multiply = &multiply<V>,
             .column_sums = &column_sums<V>,
             .affine = &affine<V>,

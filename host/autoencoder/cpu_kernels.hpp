@@ -110,6 +110,8 @@ struct Kernels {
     void (*absolute)(std::int64_t rows, std::int64_t width, std::int64_t valid, float const* y, float* sums);
     /// g += scale sign(y) in the columns before `valid`: behind them y need not be zero
     void (*add_signs)(std::int64_t rows, std::int64_t width, std::int64_t valid, float scale, float const* y, float* g);
+    /// y = a + b, n a multiple of 16
+    void (*add)(std::int64_t n, float const* a, float const* b, float* y);
     /// y = a * b, n a multiple of 16
     void (*multiply)(std::int64_t n, float const* a, float const* b, float* y);
     /// 32 sums over the rows, downwards.

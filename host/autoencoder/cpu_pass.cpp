@@ -34,14 +34,14 @@ void Pass::load(Batch const& batch, Share const& share, bool targets) const {
         maker.make(batch.begin, r, n, batch.number + r, batch.step, out, plan_.inputs);
     });
     space_.round(space_.input, plan_.inputs, space_.input_operand, share.first, share.last);
-    find_zeros(share);
+    find_zeros(batch, share);
     bool const own = batch.data->targets.given || maker.corrupts();
     if (!targets || !own || !batch.data->targets.classes.empty()) return;
     into_panels(plan_.outputs(), share.first, share.last, space_.between(), space_.target,
                 [&](std::int64_t r, std::int64_t n, float* out) { maker.targets(batch.begin, r, n, out, plan_.outputs()); });
 }
 
-void Pass::find_zeros(Share const& share) const {
+void Pass::find_zeros(Batch const& batch, Share const& share) const {
     Nonzeros& zeros = space_.nonzeros[static_cast<std::size_t>(share.thread)];
     std::int64_t const between = space_.between(), count = (share.rows() + kernels_.tile_rows - 1) / kernels_.tile_rows;
     zeros.tiles.resize(static_cast<std::size_t>(count + 1));
@@ -60,6 +60,8 @@ void Pass::find_zeros(Share const& share) const {
     zeros.rows_of_group = space_.capacity;
     zeros.rows.resize(static_cast<std::size_t>(panels(plan_.inputs) * groups * zeros.rows_of_group));
     zeros.row_counts.resize(static_cast<std::size_t>(panels(plan_.inputs) * groups));
+    zeros.first_counts.resize(zeros.row_counts.size());
+    auto const middle = static_cast<std::uint32_t>(kernels_.places(middle_row(batch.rows, plan_.inputs, planned(0).linear)));
     for (std::int64_t p = 0; p < panels(plan_.inputs); ++p) {
         std::array<std::uint32_t*, groups> list{};
         for (std::int64_t g = 0; g < groups; ++g)
@@ -67,6 +69,11 @@ void Pass::find_zeros(Share const& share) const {
         std::int64_t const row = kernels_.places(share.first);
         kernels_.nonzero_rows(kernels_.places(share.rows()), space_.input_operand.down + p * space_.between_down() + row * panel, row,
                               list.data(), zeros.row_counts.data() + p * groups);
+        for (std::int64_t g = 0; g < groups; ++g) {
+            auto const k = static_cast<std::size_t>(p * groups + g);
+            std::uint32_t const* const rows = list[static_cast<std::size_t>(g)];
+            zeros.first_counts[k] = std::lower_bound(rows, rows + zeros.row_counts[k], middle) - rows;
+        }
     }
 }
 

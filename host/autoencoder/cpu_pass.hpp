@@ -1,10 +1,10 @@
 #pragma once
 
 #include "autoencoder/batch.hpp"
+#include "autoencoder/cpu_share.hpp"
 #include "autoencoder/cpu_store.hpp"
 #include "autoencoder/cpu_workspace.hpp"
 #include "core/philox_fill.hpp"
-#include "core/spin_barrier.hpp"
 
 #include <cstdint>
 
@@ -24,20 +24,6 @@ struct Batch {
     std::int64_t counted = 0;  ///< rows whose class counts
 };
 
-/// Rows [first, last) of a batch, and who works on them; first is even.
-struct Share {
-    std::int64_t first = 0;
-    std::int64_t last = 0;
-    int thread = 0;
-    int threads = 1;
-    SpinBarrier* barrier = nullptr;  ///< null: alone
-
-    [[nodiscard]] std::int64_t rows() const { return last - first; }
-    void meet() const {
-        if (barrier != nullptr) (void)barrier->wait();
-    }
-};
-
 /// The passes of one share.
 class Pass {
 public:
@@ -54,7 +40,7 @@ public:
     void backward(Batch const&, Share const&, bool inputs) const;
 
 private:
-    void find_zeros(Share const&) const;
+    void find_zeros(Batch const&, Share const&) const;
     void linear(int l, Share const&) const;
     void normalise(int l, Batch const&, Share const&) const;
     void activate(int l, Batch const&, Share const&) const;

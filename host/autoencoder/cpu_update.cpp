@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 namespace ca3::autoencoder::cpu {
 namespace {
@@ -42,56 +43,103 @@ Update::Update(Plan const& plan, Kernels const& kernels, Store& store, Workspace
     : plan_(plan), kernels_(kernels), store_(store), space_(space), tied_(plan.layers.size()) {
     for (std::size_t l = 0; l < plan.layers.size(); ++l)
         if (plan.layers[l].tied_to >= 0) tied_[static_cast<std::size_t>(plan.layers[l].tied_to)].push_back(static_cast<int>(l));
-    for (int l = static_cast<int>(plan.layers.size()) - 1; l >= 0; --l) {
-        PlannedLayer const& p = plan.layers[static_cast<std::size_t>(l)];
-        for (std::int64_t o = 0; o < panels(p.linear); ++o) {
-            tiles_.push_back({l, o, 0, true});
-            if (p.tied_to >= 0) continue;
-            for (std::int64_t i = 0; i < panels(p.in); ++i) tiles_.push_back({l, o, i, false});
-        }
-    }
     squares_.assign((store.parameters.size() + portion - 1) / portion, 0.0);
 }
 
-void Update::begin() {
-    next_.store(0, std::memory_order_relaxed);
+void Update::begin(std::int64_t rows) {
+    if (rows != rows_) share_out(rows);
+    for (Queue* const queue : {others_.data(), others_.data() + 1, own_.data(), own_.data() + 1, &whole_})
+        queue->next.store(queue->first, std::memory_order_relaxed);
 }
 
-void Update::take(auto&& use) {
-    constexpr std::int64_t several = 3;
-    auto const count = static_cast<std::int64_t>(tiles_.size());
+/// Half of the tiles of each layer to each half of the rows.
+void Update::share_out(std::int64_t rows) {
+    rows_ = -1;  // in case of a throw
+    middle_.clear();
+    for (PlannedLayer const& p : plan_.layers) middle_.push_back(middle_row(rows, p.in, p.linear));
+    std::array<std::vector<Tile>, 3> lists;
+    std::int64_t parts = 0;
+    for (int l = static_cast<int>(plan_.layers.size()) - 1; l >= 0; --l) {
+        PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(l)];
+        bool const two = middle_[static_cast<std::size_t>(l)] > 0;
+        auto const list = [&](std::int64_t k, std::int64_t count) -> std::vector<Tile>& { return lists[!two ? 2 : 2 * k < count ? 0 : 1]; };
+        auto const part = [&](std::int64_t size) { return std::exchange(parts, parts + (two ? size : 0)); };
+        std::int64_t const across = panels(p.linear), down = panels(p.in);
+        for (std::int64_t o = 0; o < across; ++o) {
+            list(o, across).push_back({l, o, 0, true, part(panel)});
+            if (p.tied_to >= 0) continue;
+            for (std::int64_t i = 0; i < down; ++i) list(o * down + i, across * down).push_back({l, o, i, false, part(block)});
+        }
+    }
+    parts_.assign(static_cast<std::size_t>(parts), 0.0f);
+    tiles_.clear();
+    std::array<Queue*, 3> const queues{&own_[0], &own_[1], &whole_};
+    for (std::size_t k = 0; k < 3; ++k) {
+        queues[k]->first = std::ssize(tiles_);
+        tiles_.insert(tiles_.end(), lists[k].begin(), lists[k].end());
+        queues[k]->last = std::ssize(tiles_);
+    }
+    for (std::size_t half = 0; half < 2; ++half) {
+        others_[half].first = own_[1 - half].first;
+        others_[half].last = own_[1 - half].last;
+    }
+    rows_ = rows;
+}
+
+void Update::take(Queue& queue, std::int64_t several, auto&& use) {
     for (;;) {
-        std::int64_t const first = next_.fetch_add(several, std::memory_order_relaxed);
-        if (first >= count) return;
-        for (std::int64_t k = first; k < std::min(count, first + several); ++k) use(tiles_[static_cast<std::size_t>(k)]);
+        std::int64_t const first = queue.next.fetch_add(several, std::memory_order_relaxed);
+        if (first >= queue.last) return;
+        for (std::int64_t k = first; k < std::min(queue.last, first + several); ++k) use(tiles_[static_cast<std::size_t>(k)]);
     }
 }
 
-/// Rows i, columns o of dW^T = x^T dz, and for layers that use W transposed dz^T x of theirs.
-void Update::weight_gradient(int l, std::int64_t o, std::int64_t i, std::int64_t rows, float* out, Wanted const& wanted) const {
+void Update::gradient(Tile const& tile, Half half, float* out, Wanted const& wanted) const {
+    sums(tile, halved(tile) && half == Half::both ? Half::first : half, out, wanted);
+    if (!halved(tile)) return;
+    PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(tile.layer)];
+    std::int64_t const size = tile.vectors ? panel : std::min(panel, p.in - tile.i * panel) * panel;
+    if (half != Half::both) return kernels_.add(size, out, parts_.data() + tile.part, out);
+    alignas(64) std::array<float, block> second{};
+    sums(tile, Half::second, second.data(), {});
+    kernels_.add(size, out, second.data(), out);
+}
+
+/// Over some rows: dW^T = x^T dz, and for layers that use W transposed dz^T x of theirs; or the sum of dz.
+void Update::sums(Tile const& tile, Half half, float* out, Wanted const& wanted) const {
+    auto const& [l, o, i, vectors, part] = tile;
     PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(l)];
-    std::int64_t const between = space_.between_down(), count = std::min(panel, p.in - i * panel), width = width_of(p.linear, o);
-    auto const input = [&](int of) {
-        return of == 0 ? space_.input_operand.down : space_.layers[static_cast<std::size_t>(of) - 1].out_operand.down;
+    std::int64_t const middle = middle_[static_cast<std::size_t>(l)];
+    std::int64_t const first = half == Half::second ? middle : 0, last = half == Half::first ? middle : rows_;
+    if (vectors) {
+        kernels_.column_sums(last - first,
+                             space_.layers[static_cast<std::size_t>(l)].linear_gradient + o * space_.between() + first * panel, out);
+        return;
+    }
+    std::int64_t const between = space_.between_down(), width = width_of(p.linear, o), count = std::min(panel, p.in - i * panel);
+    std::int64_t const row = kernels_.places(first), rows = kernels_.places(last - first);
+    auto const input = [&](int of, std::int64_t q) {
+        return (of == 0 ? space_.input_operand.down : space_.layers[static_cast<std::size_t>(of) - 1].out_operand.down) + q * between +
+               row * panel;
     };
-    auto const gradient = [&](int of) { return space_.layers[static_cast<std::size_t>(of)].gradient_operand.down; };
+    auto const gradient = [&](int of, std::int64_t q) {
+        return space_.layers[static_cast<std::size_t>(of)].gradient_operand.down + q * between + row * panel;
+    };
     if (l == 0)
-        first_layer_gradient(o, i, out, wanted);
+        first_layer_sums(tile, half, out, wanted);
     else
-        kernels_.transposed_product(count, kernels_.places(rows), input(l) + i * between, gradient(l) + o * between, width, out, wanted);
+        kernels_.transposed_product(count, rows, input(l, i), gradient(l, o), width, out, wanted);
     for (int const other : tied_[static_cast<std::size_t>(l)]) {
-        alignas(64) std::array<float, block> part{};
-        kernels_.transposed_product(count, kernels_.places(rows), gradient(other) + i * between, input(other) + o * between, width,
-                                    part.data(), {});
-        for (std::int64_t r = 0; r < count; ++r)
-            for (std::int64_t c = 0; c < width; ++c) out[r * panel + c] += part[static_cast<std::size_t>(r * panel + c)];
+        alignas(64) std::array<float, block> product{};
+        kernels_.transposed_product(count, rows, gradient(other, i), input(other, o), width, product.data(), {});
+        kernels_.add(count * panel, out, product.data(), out);
     }
 }
 
-/// The same without the rows in which a group of inputs is zero.
-void Update::first_layer_gradient(std::int64_t o, std::int64_t i, float* out, Wanted const& wanted) const {
+/// x^T dz without the rows in which a group of inputs is zero.
+void Update::first_layer_sums(Tile const& tile, Half half, float* out, Wanted const& wanted) const {
     PlannedLayer const& p = plan_.layers.front();
-    std::int64_t const between = space_.between_down(), columns = std::min(panel, p.in - i * panel);
+    std::int64_t const between = space_.between_down(), columns = std::min(panel, p.in - tile.i * panel);
     constexpr std::int64_t groups = panel / zero_group;
     std::size_t const parts = space_.nonzeros.size();
     std::vector<std::uint32_t const*> list(parts);
@@ -99,27 +147,31 @@ void Update::first_layer_gradient(std::int64_t o, std::int64_t i, float* out, Wa
     for (std::int64_t g = 0; g * zero_group < columns; ++g) {
         for (std::size_t t = 0; t < parts; ++t) {
             Nonzeros const& zeros = space_.nonzeros[t];
-            list[t] = zeros.rows.data() + (i * groups + g) * zeros.rows_of_group;
-            count[t] = zeros.row_counts[static_cast<std::size_t>(i * groups + g)];
+            auto const k = static_cast<std::size_t>(tile.i * groups + g);
+            std::int64_t const begin = half == Half::second ? zeros.first_counts[k] : 0;
+            std::int64_t const end = half == Half::first ? zeros.first_counts[k] : zeros.row_counts[k];
+            list[t] = zeros.rows.data() + static_cast<std::int64_t>(k) * zeros.rows_of_group + begin;
+            count[t] = end - begin;
         }
         auto const* const next = wanted.block[static_cast<std::size_t>(g)];
         kernels_.listed_transposed_product(
             std::min(zero_group, columns - g * zero_group), {static_cast<std::int64_t>(parts), list.data(), count.data()},
-            space_.input_operand.down + i * between + g * zero_group, space_.layers.front().gradient_operand.down + o * between,
-            width_of(p.linear, o), out + g * zero_group * panel, next, next != nullptr ? wanted.lines : 0);
+            space_.input_operand.down + tile.i * between + g * zero_group, space_.layers.front().gradient_operand.down + tile.o * between,
+            width_of(p.linear, tile.o), out + g * zero_group * panel, next, next != nullptr ? wanted.lines : 0);
     }
 }
 
 /// give(offset, n, gradient) for each vector of panel o.
-void Update::vector_gradients(int l, std::int64_t o, std::int64_t rows, auto&& give) const {
-    PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(l)];
-    LayerSpace const& s = space_.layers[static_cast<std::size_t>(l)];
-    StoredLayer const& stored = store_.layer(l);
+void Update::vector_gradients(Tile const& tile, Half half, auto&& give) const {
+    std::int64_t const o = tile.o;
+    PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(tile.layer)];
+    LayerSpace const& s = space_.layers[static_cast<std::size_t>(tile.layer)];
+    StoredLayer const& stored = store_.layer(tile.layer);
     std::int64_t const between = space_.between();
-    alignas(64) std::array<float, panel> sums{};
+    alignas(64) std::array<float, panel> of{};
     if (p.bias.exists()) {
-        kernels_.column_sums(rows, s.linear_gradient + o * between, sums.data());
-        give(stored.bias.offset + o * panel, panel, sums.data());
+        gradient(tile, half, of.data(), {});
+        give(stored.bias.offset + o * panel, panel, of.data());
     }
     if (p.batch_norm()) {
         give(stored.gamma.offset + o * panel, panel, s.gamma_gradient + o * panel);
@@ -127,18 +179,18 @@ void Update::vector_gradients(int l, std::int64_t o, std::int64_t rows, auto&& g
     }
     if (!p.slope.exists()) return;
     if (p.slope.size > 1) {
-        kernels_.column_sums(rows, s.slope_part + o * between, sums.data());
-        give(stored.slope.offset + o * panel, panel, sums.data());
+        kernels_.column_sums(rows_, s.slope_part + o * between, of.data());
+        give(stored.slope.offset + o * panel, panel, of.data());
     } else if (o == 0) {
         double sum = 0.0;
         for (std::int64_t q = 0; q < panels(p.out); ++q) {
-            kernels_.column_sums(rows, s.slope_part + q * between, sums.data());
+            kernels_.column_sums(rows_, s.slope_part + q * between, of.data());
             for (std::int64_t c = 0; c < std::min(panel, p.out - q * panel); ++c)
-                sum += static_cast<double>(sums[static_cast<std::size_t>(c)]);
+                sum += static_cast<double>(of[static_cast<std::size_t>(c)]);
         }
-        sums.fill(0.0f);
-        sums[0] = static_cast<float>(sum);
-        give(stored.slope.offset, 16, sums.data());
+        of.fill(0.0f);
+        of[0] = static_cast<float>(sum);
+        give(stored.slope.offset, 16, of.data());
     }
 }
 
@@ -148,50 +200,71 @@ float Update::update(UpdateNumbers const& numbers, std::int64_t offset, std::int
                            store_.second.empty() ? nullptr : store_.second.data() + offset);
 }
 
-void Update::copy(int l, std::int64_t o, std::int64_t i) const {
-    store_.copy_tile(l, o, i, l > 0 || !tied_.front().empty());
+std::int64_t Update::offset(Tile const& tile) const {
+    std::int64_t const in = plan_.layers[static_cast<std::size_t>(tile.layer)].in;
+    return store_.layer(tile.layer).weight.offset + (tile.o * in + tile.i * panel) * panel;
+}
+
+void Update::copy(Tile const& tile) const {
+    store_.copy_tile(tile.layer, tile.o, tile.i, tile.layer > 0 || !tied_.front().empty());
 }
 
 /// What the update of a tile touches.
-Wanted Update::wanted(int l, std::int64_t o, std::int64_t i) const {
-    PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(l)];
-    StoredLayer const& stored = store_.layer(l);
-    std::int64_t const offset = stored.weight.offset + (o * p.in + i * panel) * panel;
-    auto const at = [&](AlignedVector<float> const& list) { return list.empty() ? nullptr : list.data() + offset; };
-    return {{at(store_.parameters), at(store_.first), at(store_.second)}, std::min(panel, p.in - i * panel) * 2};
+Wanted Update::wanted(Tile const& tile, Half half) const {
+    std::int64_t const rows = std::min(panel, plan_.layers[static_cast<std::size_t>(tile.layer)].in - tile.i * panel);
+    auto const at = [&](AlignedVector<float> const& list) { return list.empty() ? nullptr : list.data() + offset(tile); };
+    float const* const part = halved(tile) && half != Half::both ? parts_.data() + tile.part : nullptr;
+    return {{at(store_.parameters), at(store_.first), at(store_.second), part}, rows * 2};
 }
 
-bool Update::apply(std::int64_t rows, UpdateNumbers const& numbers) {
+/// @return whether all new parameters are finite
+bool Update::finish(Tile const& tile, Half half, UpdateNumbers const& numbers) {
     float bad = 0.0f;
-    // Columns that a product does not write stay zero.
-    alignas(64) std::array<float, block> wide{}, narrow{};
-    take([&](Tile const& tile) {
-        PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(tile.layer)];
-        if (tile.vectors) {
-            vector_gradients(tile.layer, tile.o, rows,
-                             [&](std::int64_t offset, std::int64_t n, float const* g) { bad += update(numbers, offset, n, g); });
-            return;
-        }
-        float* const g = width_of(p.linear, tile.o) == panel ? wide.data() : narrow.data();
-        std::int64_t const offset = store_.layer(tile.layer).weight.offset + (tile.o * p.in + tile.i * panel) * panel;
-        weight_gradient(tile.layer, tile.o, tile.i, rows, g, wanted(tile.layer, tile.o, tile.i));
-        bad += update(numbers, offset, std::min(panel, p.in - tile.i * panel) * panel, g);
-        copy(tile.layer, tile.o, tile.i);
-    });
+    if (tile.vectors) {
+        vector_gradients(tile, half, [&](std::int64_t at, std::int64_t n, float const* g) { bad += update(numbers, at, n, g); });
+        return bad == 0.0f;
+    }
+    PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(tile.layer)];
+    std::int64_t const rows = std::min(panel, p.in - tile.i * panel);
+    // Columns that a product does not write are zero.
+    alignas(64) std::array<float, block> g;
+    if (width_of(p.linear, tile.o) < panel) g.fill(0.0f);
+    gradient(tile, half, g.data(), wanted(tile, half));
+    bad = update(numbers, offset(tile), rows * panel, g.data());
+    copy(tile);
     return bad == 0.0f;
 }
 
-void Update::gradients(std::int64_t rows, float* out) {
-    take([&](Tile const& tile) {
-        if (tile.vectors) {
-            vector_gradients(tile.layer, tile.o, rows,
-                             [&](std::int64_t offset, std::int64_t n, float const* g) { std::copy_n(g, n, out + offset); });
-            return;
-        }
-        PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(tile.layer)];
-        weight_gradient(tile.layer, tile.o, tile.i, rows,
-                        out + store_.layer(tile.layer).weight.offset + (tile.o * p.in + tile.i * panel) * panel, {});
-    });
+bool Update::apply(Share const& share, UpdateNumbers const& numbers) {
+    constexpr std::int64_t several = 3;
+    bool finite = true;
+    auto const finish_half = [&](Half half) { return [&, half](Tile const& tile) { finite = finish(tile, half, numbers) && finite; }; };
+    if (share.threads == 1) {
+        for (Tile const& tile : tiles_) finish_half(Half::both)(tile);
+        return finite;
+    }
+    std::size_t const mine = 2 * share.thread < share.threads ? 0 : 1;
+    auto const half_of = [](std::size_t k) { return k == 0 ? Half::first : Half::second; };
+    if (!parts_.empty()) {
+        for (std::size_t const k : {mine, 1 - mine})
+            take(others_[k], k == mine ? several : 1, [&](Tile const& tile) {
+                float* const part = parts_.data() + tile.part;
+                sums(tile, half_of(k), part, {{part}, tile.vectors ? 2 : block / 16});
+            });
+        share.meet();  // the parts are there
+    }
+    take(own_[mine], several, finish_half(half_of(mine)));
+    take(whole_, several, finish_half(Half::both));
+    take(own_[1 - mine], 1, finish_half(half_of(1 - mine)));
+    return finite;
+}
+
+void Update::gradients(float* out) {
+    for (Queue* const queue : {own_.data(), own_.data() + 1, &whole_})
+        take(*queue, 1, [&](Tile const& tile) {
+            if (!tile.vectors) return gradient(tile, Half::both, out + offset(tile), {});
+            vector_gradients(tile, Half::both, [&](std::int64_t at, std::int64_t n, float const* g) { std::copy_n(g, n, out + at); });
+        });
 }
 
 void Update::square(int thread, int threads, float const* gradient) {
@@ -224,9 +297,8 @@ bool Update::apply_given(int thread, int threads, float const* gradient, UpdateN
             }
             continue;
         }
-        std::int64_t const offset = stored.weight.offset + (tile.o * p.in + tile.i * panel) * panel;
-        bad += update(numbers, offset, std::min(panel, p.in - tile.i * panel) * panel, gradient + offset);
-        copy(tile.layer, tile.o, tile.i);
+        bad += update(numbers, offset(tile), std::min(panel, p.in - tile.i * panel) * panel, gradient + offset(tile));
+        copy(tile);
     }
     return bad == 0.0f;
 }

@@ -1,27 +1,34 @@
 #pragma once
 
+#include "autoencoder/cpu_share.hpp"
 #include "autoencoder/cpu_store.hpp"
 #include "autoencoder/cpu_workspace.hpp"
 
+#include <array>
 #include <atomic>
 #include <vector>
 
 namespace ca3::autoencoder::cpu {
 
 /// Gradients of the parameters from those of the linear maps, and updates, by tiles of the weights. A tile's gradient is used while it is
-/// in the nearest cache: the parameter, its moments and its copies are written at once. Threads take the next tiles that nobody
-/// has taken; a tile's numbers do not depend on who computes it.
+/// in the nearest cache: the parameter, its moments and its copies are written at once. Threads take the next tiles that nobody has taken;
+/// a tile's numbers do not depend on who computes it.
+///
+/// Of a large batch a thread holds its own rows in its caches, and those of others are dear where cores share none. So the gradients of
+/// layers with a middle_row are made in two rounds. In the first, threads of one half of the rows sum up their half for the tiles that the
+/// other half owns; in the second they do so for their own tiles, add what the others left for them, and update. Each tile stays with the
+/// same half in all steps. Who has no work left in its half helps the other.
 class Update {
 public:
     Update(Plan const& plan, Kernels const& kernels, Store& store, Workspace& space);
 
     /// All tiles are free to be taken again. One thread calls it while no other takes any.
-    void begin();
+    void begin(std::int64_t rows);
 
-    /// Gradients and updates of the tiles that this thread takes. @return whether all new parameters are finite
-    bool apply(std::int64_t rows, UpdateNumbers const& numbers);
+    /// Gradients and updates of the tiles that this thread takes; threads may meet. @return whether all new parameters are finite
+    bool apply(Share const& share, UpdateNumbers const& numbers);
     /// Gradients only, in the layout of Store::parameters.
-    void gradients(std::int64_t rows, float* out);
+    void gradients(float* out);
     /// Squared sums of this thread's portions of a gradient; total_square() adds them once all threads are done.
     void square(int thread, int threads, float const* gradient);
     [[nodiscard]] double total_square() const;
@@ -35,16 +42,32 @@ private:
         std::int64_t o = 0;
         std::int64_t i = 0;
         bool vectors = false;
+        std::int64_t part = 0;  ///< of a layer with a middle row: where its first sum lies in `parts_`
     };
+    /// Tiles first ... last-1, of which threads take one after another.
+    struct alignas(64) Queue {
+        std::int64_t first = 0;
+        std::int64_t last = 0;
+        std::atomic<std::int64_t> next{0};
+    };
+    /// Of the rows.
+    enum class Half { first, second, both };
 
-    /// use(tile) for tiles that nobody has taken yet, a few at a time.
-    void take(auto&& use);
-    void weight_gradient(int l, std::int64_t o, std::int64_t i, std::int64_t rows, float* out, Wanted const& wanted) const;
-    void first_layer_gradient(std::int64_t o, std::int64_t i, float* out, Wanted const& wanted) const;
-    [[nodiscard]] Wanted wanted(int l, std::int64_t o, std::int64_t i) const;
-    void vector_gradients(int l, std::int64_t o, std::int64_t rows, auto&& give) const;
+    void share_out(std::int64_t rows);
+    /// use(tile) for tiles that nobody has taken yet, `several` at a time.
+    void take(Queue& queue, std::int64_t several, auto&& use);
+    [[nodiscard]] bool halved(Tile const& tile) const { return middle_[static_cast<std::size_t>(tile.layer)] > 0; }
+    /// Of the weights, dW^T, or of the bias; half: of which the sums are not there yet.
+    void gradient(Tile const& tile, Half half, float* out, Wanted const& wanted) const;
+    void sums(Tile const& tile, Half half, float* out, Wanted const& wanted) const;
+    void first_layer_sums(Tile const& tile, Half half, float* out, Wanted const& wanted) const;
+    void vector_gradients(Tile const& tile, Half half, auto&& give) const;
+    bool finish(Tile const& tile, Half half, UpdateNumbers const& numbers);
+    [[nodiscard]] Wanted wanted(Tile const& tile, Half half) const;
+    /// Of the weights of a tile, in Store::parameters.
+    [[nodiscard]] std::int64_t offset(Tile const& tile) const;
     /// Not what the backward product of the first layer would read: gradients of the input ask for it (Store::copy_weight).
-    void copy(int l, std::int64_t o, std::int64_t i) const;
+    void copy(Tile const& tile) const;
     float update(UpdateNumbers const& numbers, std::int64_t offset, std::int64_t n, float const* gradient) const;
 
     Plan const& plan_;
@@ -52,9 +75,14 @@ private:
     Store& store_;
     Workspace& space_;
     std::vector<std::vector<int>> tied_;  ///< to each layer
-    std::vector<Tile> tiles_;
+    std::int64_t rows_ = -1;              ///< of the batch
+    std::vector<std::int64_t> middle_;    ///< of each layer; see middle_row
+    std::vector<Tile> tiles_;             ///< those that the first half owns, those of the second, those of layers without a middle row
+    std::array<Queue, 2> others_;         ///< tiles of the other half, in the first round
+    std::array<Queue, 2> own_;
+    Queue whole_;
+    AlignedVector<float> parts_;
     std::vector<double> squares_;
-    std::atomic<std::int64_t> next_{0};
 };
 
 }  // namespace ca3::autoencoder::cpu

@@ -42,6 +42,7 @@ struct Nonzeros {
     std::vector<std::int64_t> column_counts;  ///< of each tile
     std::vector<std::uint32_t> rows;          ///< groups of columns x rows of the share: numbers of rows (or of pairs)
     std::vector<std::int64_t> row_counts;     ///< of each group
+    std::vector<std::int64_t> first_counts;   ///< of each group: how many of them lie in the first half of the batch (see middle_row)
     std::int64_t rows_of_group = 0;
 };
 

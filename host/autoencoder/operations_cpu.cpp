@@ -1,6 +1,7 @@
 #include "autoencoder/backend.hpp"
 #include "autoencoder/batch.hpp"
 #include "autoencoder/cpu_rows.hpp"
+#include "autoencoder/cpu_share.hpp"
 #include "autoencoder/plan.hpp"
 #include "core/aligned.hpp"
 #include "core/flush_denormals.hpp"
@@ -177,15 +178,25 @@ void backward(Context const& context, BackwardTask const& t) {
     std::int64_t const tiles = panels(in) + 1;
     in_parts(context, panels(out) * tiles, scratch, [&](std::int64_t k, Scratch& own) {
         std::int64_t const o = k / tiles, i = k % tiles, units = columns_of(out, o);
+        // Of a large batch the sums of its halves, added.
+        auto const sum = [&](std::int64_t size, auto&& over) {
+            std::int64_t const middle = middle_row(rows, in, out);
+            over(0, middle > 0 ? middle : rows, own.tile.data());
+            if (middle == 0) return;
+            over(middle, rows - middle, own.turned.data());
+            kernels.add(size, own.tile.data(), own.turned.data(), own.tile.data());
+        };
+        float const* const g = dz.data() + o * between;
         if (i == panels(in)) {
             if (t.bias_gradient == nullptr) return;
-            kernels.column_sums(rows, dz.data() + o * between, own.tile.data());
+            sum(panel, [&](std::int64_t first, std::int64_t n, float* to) { kernels.column_sums(n, g + first * panel, to); });
             std::copy_n(own.tile.data(), units, t.bias_gradient + o * panel);
             return;
         }
         std::int64_t const inputs = columns_of(in, i);
-        kernels.transposed_product(inputs, rows, input.data() + i * between, dz.data() + o * between, width_of(out, o), own.tile.data(),
-                                   {});
+        sum(inputs * panel, [&](std::int64_t first, std::int64_t n, float* to) {
+            kernels.transposed_product(inputs, n, input.data() + i * between + first * panel, g + first * panel, width_of(out, o), to, {});
+        });
         kernels.transpose(inputs, units, own.tile.data(), own.turned.data());
         from_panel(own.turned.data(), o * panel, units, i, t.weight_gradient);
     });

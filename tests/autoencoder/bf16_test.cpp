@@ -262,32 +262,39 @@ FitOptions every_option(std::vector<float> const& test) {
 }
 
 TEST_F(CpuBf16Model, TrainsToTheSameBitsOnAnyThreadsAndInstructionSet) {
-    auto const train = values(80 * width, 1), held = values(11 * width, 2);
-    std::vector<double> expected;
-    std::vector<double> losses;
-    for (auto const set : supported_instruction_sets())
-        for (int const threads : {1, 2, 3}) {
-            if (!available(set)) continue;
-            Model trained(Context::cpu({threads, set}), every_kind(), {.seed = 5, .precision = Precision::bf16});
-            std::vector<double> own;
-            for (auto const& epoch : trained.fit(view(train, width), every_option(held)).epochs)
-                own.insert(own.end(), {epoch.train_loss, epoch.test_loss});
-            if (expected.empty()) expected = numbers(trained), losses = own;
-            EXPECT_EQ(expected, numbers(trained)) << to_string(set) << " " << threads;
-            EXPECT_EQ(losses, own) << to_string(set) << " " << threads;
-        }
+    auto const held = values(11 * width, 2);
+    for (std::int64_t const batch : {7, 150}) {
+        auto const train = values((2 * batch + 66) * width, 1);
+        FitOptions options = every_option(held);
+        options.batch = batch;
+        std::vector<double> expected;
+        std::vector<double> losses;
+        for (auto const set : supported_instruction_sets())
+            for (int const threads : {1, 2, 3}) {
+                if (!available(set)) continue;
+                Model trained(Context::cpu({threads, set}), every_kind(), {.seed = 5, .precision = Precision::bf16});
+                std::vector<double> own;
+                for (auto const& epoch : trained.fit(view(train, width), options).epochs)
+                    own.insert(own.end(), {epoch.train_loss, epoch.test_loss});
+                if (expected.empty()) expected = numbers(trained), losses = own;
+                EXPECT_EQ(expected, numbers(trained)) << to_string(set) << " " << threads << ", batch " << batch;
+                EXPECT_EQ(losses, own) << to_string(set) << " " << threads << ", batch " << batch;
+            }
+    }
 }
 
 /// Digits have pixels that are zero, which the products leave out; one step for each batch of odd size.
 TEST_F(CpuBf16Model, TrainsAWiderNetworkToTheSameBitsOnAnyThreads) {
-    Images const digits = synthetic_digits(130, 3);
-    std::vector<double> expected;
-    for (int const threads : {1, 2, 5}) {
-        Model trained = model({784, {70, relu}, {10, identity}, {70, relu}, {784, sigmoid}}, threads);
-        auto const history = trained.fit(digits, {.epochs = 4, .batch = 63});
-        EXPECT_LT(history.epochs.back().train_loss, history.epochs.front().train_loss);
-        if (expected.empty()) expected = numbers(trained);
-        EXPECT_EQ(expected, numbers(trained)) << threads;
+    Images const digits = synthetic_digits(310, 3);
+    for (std::int64_t const batch : {63, 299}) {
+        std::vector<double> expected;
+        for (int const threads : {1, 2, 5}) {
+            Model trained = model({784, {70, relu}, {10, identity}, {70, relu}, {784, sigmoid}}, threads);
+            auto const history = trained.fit(digits, {.epochs = 4, .batch = batch});
+            EXPECT_LT(history.epochs.back().train_loss, history.epochs.front().train_loss);
+            if (expected.empty()) expected = numbers(trained);
+            EXPECT_EQ(expected, numbers(trained)) << threads << ", batch " << batch;
+        }
     }
 }
 

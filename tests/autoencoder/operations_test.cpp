@@ -202,9 +202,9 @@ TEST(DenseOperationsOnTheCpu, AnyThreadsAndInstructionSetGiveTheSameBits) {
 
 /// Each sum has one order and each product one rounding, in a model as here: no bound is needed.
 TEST_P(DenseOperations, AStepOfAModelIsMadeOfThem) {
-    for (auto const& [width, code, batch] : {std::array<std::int64_t, 3>{784, 30, 64}, {33, 7, 5}}) {
+    for (auto const& [width, code, batch] : {std::array<std::int64_t, 3>{784, 30, 64}, {33, 7, 5}, {33, 7, 151}, {784, 30, 130}}) {
         auto const t = test::trained_both_ways(context(), width, code, batch);
-        EXPECT_TRUE(test::same_values(t.model, t.operations)) << width;
+        EXPECT_TRUE(test::same_values(t.model, t.operations)) << width << " " << batch;
         EXPECT_NEAR(t.model_loss, t.operations_loss, 1e-6 * t.model_loss);
     }
 }

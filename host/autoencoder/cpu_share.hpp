@@ -1,0 +1,32 @@
+#pragma once
+
+#include "core/spin_barrier.hpp"
+
+#include <cstdint>
+
+namespace ca3::autoencoder::cpu {
+
+/// Rows [first, last) of a batch, and who works on them; first is even.
+struct Share {
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+    int thread = 0;
+    int threads = 1;
+    SpinBarrier* barrier = nullptr;  ///< null: alone
+
+    [[nodiscard]] std::int64_t rows() const { return last - first; }
+    void meet() const {
+        if (barrier != nullptr) (void)barrier->wait();
+    }
+};
+
+/// Sums over the rows of a large batch are made in two halves, which are added: so do threads that hold one half of the rows in their
+/// caches. Whether that is so, and where, depends on sizes alone, so that the number of threads changes no sum.
+/// @return the first row of the second half, an even number; 0 where the gradient of an in x out map is one sum
+[[nodiscard]] constexpr std::int64_t middle_row(std::int64_t rows, std::int64_t in, std::int64_t out) {
+    // Worth it where the operands that a thread would read of others' are larger than the sums it hands over.
+    constexpr std::int64_t least_rows = 128, worth = 4;
+    return rows >= least_rows && rows * (in + out) >= worth * in * out ? rows / 4 * 2 : 0;
+}
+
+}  // namespace ca3::autoencoder::cpu
