@@ -80,6 +80,7 @@ public:
         Batch batch =
             batch_of(maker, job.data, job.objective, {job.rows, job.rows}, 0, job.training, static_cast<std::uint32_t>(job.random_step));
         batch.begin = job.begin;
+        batch.backward = true;
         batch.counted = counted_rows(job.data, job.begin, job.rows);
         in_threads(threads, [&](Share share) {
             Share const own = rows_of(share, batch.rows);
@@ -147,8 +148,9 @@ private:
         in_threads(threads, [&](Share share) {
             for (std::int64_t k = first; k < last; ++k) {
                 if (share.thread == 0 && k == first + ThreadChoice::warm) begin = Clock::now();
-                Batch const batch =
+                Batch batch =
                     batch_of(maker, job.data, job.objective, job.batches, k, true, static_cast<std::uint32_t>(job.random_step + k));
+                batch.backward = true;
                 UpdateNumbers const numbers = update_numbers(job.rule, store_.steps + k - job.first + 1);
                 if (!train_step(job, batch, share, numbers, sound)) return;
                 if (share.thread == 0) finished = k + 1;
@@ -218,8 +220,7 @@ private:
 
     void forward_pass(Batch const& batch, Share const& own) {
         pass().load(batch, own, true);
-        pass().forward(batch, own, 0, static_cast<int>(plan_.layers.size()) - 1);
-        pass().loss(batch, own);
+        pass().forward_to_loss(batch, own);
     }
 
     [[nodiscard]] double loss_of(Batch const& batch) const {

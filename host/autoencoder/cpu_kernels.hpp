@@ -45,9 +45,9 @@ struct UpdateNumbers {
 /// @param step 1, 2, ...
 [[nodiscard]] UpdateNumbers update_numbers(UpdateRule const& rule, std::int64_t step);
 
-/// Memory that is read and written soon: up to four blocks of so many lines of 64 bytes.
+/// Memory that is read and written soon: up to five blocks of so many lines of 64 bytes.
 struct Wanted {
-    std::array<float const*, 4> block{};
+    std::array<float const*, 5> block{};
     std::int64_t lines = 0;
 };
 

@@ -78,18 +78,29 @@ void Pass::find_zeros(Batch const& batch, Share const& share) const {
 }
 
 void Pass::forward(Batch const& batch, Share const& share, int first, int last) const {
-    for (int l = first; l <= last; ++l) {
-        linear(l, share);
-        auto const& p = planned(l);
-        if (p.batch_norm()) normalise(l, batch, share);
-        if (p.batch_norm() || !is_elementwise(p.activation.kind)) activate(l, batch, share);
-        if (p.unit_sphere) project_rows(share.first, share.last, p.out, space_.between(), space(l).activated, space(l).active);
-        if (p.dropout > 0.0) drop(l, batch, share);
-    }
+    for (int l = first; l <= last; ++l) layer(l, batch, share, false);
 }
 
-/// The linear map, and an elementwise activation while its argument is at hand.
-void Pass::linear(int l, Share const& share) const {
+void Pass::forward_to_loss(Batch const& batch, Share const& share) const {
+    int const last = static_cast<int>(plan_.layers.size()) - 1;
+    bool const by_panels = loss_by_panels(batch);
+    forward(batch, share, 0, last - 1);
+    std::fill(space_.sums + share.first * 16, space_.sums + share.last * 16, 0.0f);
+    layer(last, batch, share, by_panels);
+    loss(batch, share, by_panels);
+}
+
+void Pass::layer(int l, Batch const& batch, Share const& share, bool with_loss) const {
+    linear(l, batch, share, with_loss);
+    auto const& p = planned(l);
+    if (p.batch_norm()) normalise(l, batch, share);
+    if (p.batch_norm() || !is_elementwise(p.activation.kind)) activate(l, batch, share);
+    if (p.unit_sphere) project_rows(share.first, share.last, p.out, space_.between(), space(l).activated, space(l).active);
+    if (p.dropout > 0.0) drop(l, batch, share);
+}
+
+/// The linear map; an elementwise activation, and the loss where that goes by panels, while what they need is at hand.
+void Pass::linear(int l, Batch const& batch, Share const& share, bool with_loss) const {
     auto const& p = planned(l);
     auto const& s = space(l);
     float const* const input = l == 0 ? space_.input_operand.across : space(l - 1).out_operand.across;
@@ -116,6 +127,9 @@ void Pass::linear(int l, Share const& share) const {
         if (!at_once) continue;
         store_.slopes(l, o, slope.data());
         kernels_.activate(p.activation.kind, share.rows(), width, slope.data(), z, at(s.activated, o, share));
+        if (!with_loss) continue;
+        value_loss(batch, share, o);
+        if (batch.backward) differentiate(l, o, share);
     }
 }
 

@@ -20,6 +20,7 @@ struct Batch {
     std::int64_t rows = 0;
     std::int64_t number = 0;  ///< of its first row in the streams of the corruptions
     bool training = false;
+    bool backward = false;  ///< a backward pass follows
     std::uint32_t step = 0;
     std::int64_t counted = 0;  ///< rows whose class counts
 };
@@ -34,21 +35,25 @@ public:
     void load(Batch const&, Share const&, bool targets) const;
     /// Layers first ... last from space.input (first = 0) or from what `input` says.
     void forward(Batch const&, Share const&, int first, int last) const;
-    /// Loss of each row, and the gradient of the last layer's output.
-    void loss(Batch const&, Share const&) const;
+    /// All layers, the loss of each row, and the gradient of the last layer's output.
+    void forward_to_loss(Batch const&, Share const&) const;
     /// Gradients of all layers' linear maps; that of the input where asked for.
     void backward(Batch const&, Share const&, bool inputs) const;
 
 private:
     void find_zeros(Batch const&, Share const&) const;
-    void linear(int l, Share const&) const;
+    void layer(int l, Batch const&, Share const&, bool with_loss) const;
+    void linear(int l, Batch const&, Share const&, bool with_loss) const;
     void normalise(int l, Batch const&, Share const&) const;
     void activate(int l, Batch const&, Share const&) const;
     void activate_rows(int l, Batch const&, Share const&) const;
     void drop(int l, Batch const&, Share const&) const;
+    [[nodiscard]] bool loss_by_panels(Batch const&) const;
+    void loss(Batch const&, Share const&, bool by_panels) const;
     void penalties(Batch const&, Share const&) const;
-    void value_loss(Batch const&, Share const&) const;
+    void value_loss(Batch const&, Share const&, std::int64_t o) const;
     void row_loss(Batch const&, Share const&) const;
+    void differentiate(int l, std::int64_t o, Share const&) const;
     void activated_gradient(int l, Batch const&, Share const&) const;
     void activation_gradient(int l, Batch const&, Share const&) const;
     void normalisation_gradient(int l, Batch const&, Share const&) const;

@@ -16,12 +16,37 @@ using Kind = Activation::Kind;
 
 // ---- losses ----------------------------------------------------------------------------------------------------------
 
-void Pass::loss(Batch const& batch, Share const& share) const {
+/// Whether the last layer is linear and elementwise, and the loss a sum over its outputs: then one panel of it goes through all of that.
+bool Pass::loss_by_panels(Batch const& batch) const {
+    auto const& p = plan_.layers.back();
+    bool const elementwise = is_elementwise(p.activation.kind) && !p.batch_norm() && !p.unit_sphere && p.dropout == 0.0;
+    bool const sums = batch.objective->loss != Loss::cross_entropy && batch.objective->loss != Loss::nll;
+    int const last = static_cast<int>(plan_.layers.size()) - 1;
+    return elementwise && sums &&
+           std::ranges::none_of(batch.objective->penalties, [&](auto const& penalty) { return penalty.layer == last; });
+}
+
+namespace {
+
+double total(float const* sums) {
+    double sum = 0.0;
+    for (int i = 0; i < 16; ++i) sum += static_cast<double>(sums[i]);
+    return sum;
+}
+
+}  // namespace
+
+/// @param by_panels the sums over the outputs are there
+void Pass::loss(Batch const& batch, Share const& share, bool by_panels) const {
+    std::int64_t const outputs = plan_.outputs();
     std::fill(space_.row_loss + share.first, space_.row_loss + share.last, 0.0);
-    if (batch.objective->loss == Loss::cross_entropy || batch.objective->loss == Loss::nll)
+    if (batch.objective->loss == Loss::cross_entropy || batch.objective->loss == Loss::nll) {
         row_loss(batch, share);
-    else
-        value_loss(batch, share);
+    } else {
+        for (std::int64_t o = 0; !by_panels && o < panels(outputs); ++o) value_loss(batch, share, o);
+        double const each = 1.0 / (static_cast<double>(batch.rows) * static_cast<double>(outputs));
+        for (std::int64_t r = share.first; r < share.last; ++r) space_.row_loss[r] = each * total(space_.sums + r * 16);
+    }
     if (!batch.objective->penalties.empty()) penalties(batch, share);
     for (int l = 0; l < static_cast<int>(plan_.layers.size()); ++l) {
         auto const& p = planned(l);
@@ -36,27 +61,15 @@ void Pass::loss(Batch const& batch, Share const& share) const {
     }
 }
 
-namespace {
-
-double total(float const* sums) {
-    double sum = 0.0;
-    for (int i = 0; i < 16; ++i) sum += static_cast<double>(sums[i]);
-    return sum;
-}
-
-}  // namespace
-
-void Pass::value_loss(Batch const& batch, Share const& share) const {
-    int const last = static_cast<int>(plan_.layers.size()) - 1;
+/// Adds panel o of the outputs to the sums of each row, and makes the gradient of that panel.
+void Pass::value_loss(Batch const& batch, Share const& share, std::int64_t o) const {
+    auto const& last = space_.layers.back();
     std::int64_t const outputs = plan_.outputs();
     bool const own = batch.data->targets.given || batch.maker->corrupts();
     double const each = 1.0 / (static_cast<double>(batch.rows) * static_cast<double>(outputs));
-    std::fill(space_.sums + share.first * 16, space_.sums + share.last * 16, 0.0f);
-    for (std::int64_t o = 0; o < panels(outputs); ++o)
-        kernels_.loss(batch.objective->loss, share.rows(), width_of(outputs, o), outputs - o * panel, static_cast<float>(each),
-                      at(space(last).out, o, share), at(own ? space_.target : space_.input, o, share), at(space(last).gradient, o, share),
-                      space_.sums + share.first * 16);
-    for (std::int64_t r = share.first; r < share.last; ++r) space_.row_loss[r] = each * total(space_.sums + r * 16);
+    kernels_.loss(batch.objective->loss, share.rows(), width_of(outputs, o), outputs - o * panel, static_cast<float>(each),
+                  at(last.out, o, share), at(own ? space_.target : space_.input, o, share), at(last.gradient, o, share),
+                  space_.sums + share.first * 16);
 }
 
 void Pass::row_loss(Batch const& batch, Share const& share) const {
@@ -136,18 +149,24 @@ void Pass::activated_gradient(int l, Batch const& batch, Share const& share) con
     if (p.unit_sphere) differentiate_projected_rows(share.first, share.last, p.out, space_.between(), s.activated, s.active, s.gradient);
 }
 
+/// Panel o of the gradient, through an elementwise activation.
+void Pass::differentiate(int l, std::int64_t o, Share const& share) const {
+    auto const& p = planned(l);
+    auto const& s = space(l);
+    alignas(64) std::array<float, panel> slope{};
+    store_.slopes(l, o, slope.data());
+    kernels_.differentiate(p.activation.kind, share.rows(), width_of(p.out, o), slope.data(), at(s.before, o, share),
+                           at(s.activated, o, share), at(s.gradient, o, share),
+                           s.slope_part != nullptr ? at(s.slope_part, o, share) : nullptr);
+}
+
 void Pass::activation_gradient(int l, Batch const& batch, Share const& share) const {
     auto const& p = planned(l);
     auto const& s = space(l);
+    if (l + 1 == static_cast<int>(plan_.layers.size()) && loss_by_panels(batch)) return;  // done with the loss
     activated_gradient(l, batch, share);
     if (is_elementwise(p.activation.kind)) {
-        alignas(64) std::array<float, panel> slope{};
-        for (std::int64_t o = 0; o < panels(p.out); ++o) {
-            store_.slopes(l, o, slope.data());
-            kernels_.differentiate(p.activation.kind, share.rows(), width_of(p.out, o), slope.data(), at(s.before, o, share),
-                                   at(s.activated, o, share), at(s.gradient, o, share),
-                                   s.slope_part != nullptr ? at(s.slope_part, o, share) : nullptr);
-        }
+        for (std::int64_t o = 0; o < panels(p.out); ++o) differentiate(l, o, share);
         return;
     }
     auto const units = static_cast<std::size_t>(p.linear);

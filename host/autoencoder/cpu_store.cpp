@@ -146,13 +146,17 @@ void Store::copy_tile(int l, std::int64_t o, std::int64_t i, bool backward) {
     StoredLayer const& s = layer(l);
     std::int64_t const rows = std::min(panel, p.in - i * panel), columns = std::min(panel, p.linear - o * panel);
     float const* const from = parameters.data() + s.weight.offset + (o * p.in + i * panel) * panel;
-    float* const turned = transposed.data() + s.transposed.offset + (i * kernels_.places(p.linear) + o * kernels_.places(panel)) * panel;
     if (kernels_.together == 1) {
-        if (backward) kernels_.transpose(rows, columns, from, turned);
+        if (backward) kernels_.transpose(rows, columns, from, turned(l, o, i));
         return;
     }
-    if (backward) kernels_.pair_transposed(rows, columns, from, turned);
+    if (backward) kernels_.pair_transposed(rows, columns, from, turned(l, o, i));
     kernels_.pair_rows(rows, from, rounded.data() + s.rounded.offset + (o * kernels_.places(p.in) + i * kernels_.places(panel)) * panel);
+}
+
+float* Store::turned(int l, std::int64_t o, std::int64_t i) {
+    std::int64_t const rows = kernels_.places(plan_.layers[static_cast<std::size_t>(l)].linear);
+    return transposed.data() + layer(l).transposed.offset + (i * rows + o * kernels_.places(panel)) * panel;
 }
 
 /// W^T of a layer that has one.

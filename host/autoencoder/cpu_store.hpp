@@ -44,6 +44,8 @@ public:
     void copy_weight(int l);
     /// The same for panel i of the inputs and panel o of the units. @param backward also the copy that the backward product reads
     void copy_tile(int l, std::int64_t o, std::int64_t i, bool backward);
+    /// Where that copy lies.
+    [[nodiscard]] float* turned(int l, std::int64_t o, std::int64_t i);
 
     AlignedVector<float> parameters;
     AlignedVector<float> first;   ///< moments, or empty

@@ -205,8 +205,12 @@ std::int64_t Update::offset(Tile const& tile) const {
     return store_.layer(tile.layer).weight.offset + (tile.o * in + tile.i * panel) * panel;
 }
 
+bool Update::turns(Tile const& tile) const {
+    return tile.layer > 0 || !tied_.front().empty();
+}
+
 void Update::copy(Tile const& tile) const {
-    store_.copy_tile(tile.layer, tile.o, tile.i, tile.layer > 0 || !tied_.front().empty());
+    store_.copy_tile(tile.layer, tile.o, tile.i, turns(tile));
 }
 
 /// What the update of a tile touches.
@@ -214,7 +218,8 @@ Wanted Update::wanted(Tile const& tile, Half half) const {
     std::int64_t const rows = std::min(panel, plan_.layers[static_cast<std::size_t>(tile.layer)].in - tile.i * panel);
     auto const at = [&](AlignedVector<float> const& list) { return list.empty() ? nullptr : list.data() + offset(tile); };
     float const* const part = halved(tile) && half != Half::both ? parts_.data() + tile.part : nullptr;
-    return {{at(store_.parameters), at(store_.first), at(store_.second), part}, rows * 2};
+    float const* const turned = turns(tile) && kernels_.together == 1 ? store_.turned(tile.layer, tile.o, tile.i) : nullptr;
+    return {{at(store_.parameters), at(store_.first), at(store_.second), part, turned}, rows * 2};
 }
 
 /// @return whether all new parameters are finite

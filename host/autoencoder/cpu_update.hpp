@@ -66,8 +66,9 @@ private:
     [[nodiscard]] Wanted wanted(Tile const& tile, Half half) const;
     /// Of the weights of a tile, in Store::parameters.
     [[nodiscard]] std::int64_t offset(Tile const& tile) const;
-    /// Not what the backward product of the first layer would read: gradients of the input ask for it (Store::copy_weight).
     void copy(Tile const& tile) const;
+    /// Not for the backward product of the first layer: gradients of the input ask for that (Store::copy_weight).
+    [[nodiscard]] bool turns(Tile const& tile) const;
     float update(UpdateNumbers const& numbers, std::int64_t offset, std::int64_t n, float const* gradient) const;
 
     Plan const& plan_;

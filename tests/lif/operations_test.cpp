@@ -9,6 +9,7 @@
 
 #include <cmath>
 #include <map>
+#include <vector>
 
 namespace ca3::test {
 namespace {
@@ -18,7 +19,12 @@ using namespace lif;
 class LifOperations : public OnEveryBackend {};
 
 TEST_P(LifOperations, StepIsThatOfTheReferenceOnOddSizes) {
-    for (std::int64_t const count : {1, 15, 17, 1024, 1041}) {
+#ifdef CA3_SANITIZED
+    std::vector<std::int64_t> const counts{1, 17, 529};
+#else
+    std::vector<std::int64_t> const counts{1, 15, 17, 1024, 1041};
+#endif
+    for (std::int64_t const count : counts) {
         for (Synapse const synapse : {Synapse::delta, Synapse::exponential, Synapse::alpha, Synapse::conductance}) {
             for (int const variant : {0, 1, 2, 3, 4, 5, 6, 7}) {
                 bool const one = (variant & 1) != 0 && synapse != Synapse::conductance, own = (variant & 2) != 0, f64 = (variant & 4) != 0;
