@@ -170,6 +170,9 @@ nlohmann::json run_left_out(Environment const& environment, ProtocolChoice const
         bool const shuffles = kind.left_out.empty();
         auto const train =
             shuffles ? shuffled(study.train_images(), study.seed()) : autoencoder::without_labels(study.train_images(), kind.left_out);
+        if (train.count == 0)
+            throw InvalidArgument("--train-images: of the training images none is left without the digits that A14-" +
+                                  std::string(kind.word) + " leaves out; take more of them");
         auto const test = shuffles ? shuffled(study.test_images(), study.seed()) : study.test_images();
         Training training{
             .name = std::string("A14-") + kind.word, .architecture = net, .fit = bce_protocol(3, 128), .published = kind.published};

@@ -3,6 +3,7 @@
 #include "letters.hpp"
 #include "lif_experiments.hpp"
 
+#include <ca3/error.hpp>
 #include <ca3/random.hpp>
 
 #include <algorithm>
@@ -69,6 +70,9 @@ nlohmann::json run_sigmoid_widths(Environment const& environment, ProtocolChoice
 nlohmann::json run_against_pca(Environment const& environment, ProtocolChoice const& choice) {
     Study study = image_study(environment, choice, "A4", "A deep autoencoder against principal components");
     std::int64_t const d = study.pixels(), code = choice.hidden_or({30}).front();
+    if (code > d)
+        throw InvalidArgument("--hidden: an image of " + std::to_string(d) + " pixels has no " + std::to_string(code) +
+                              " principal components to compare with; A4 takes at most " + std::to_string(d));
     autoencoder::Architecture net{d, {512, relu}, {256, relu}, {128, relu}, {code, relu}, {128, relu}, {256, relu}, {d, relu}};
     net.encoder_layers = 4;  // the code may be wider than the layers beside it
     Trained const deep = study.train({.name = "A4",

@@ -11,12 +11,19 @@
 namespace ca3::cli {
 namespace fs = std::filesystem;
 
+namespace {
+constexpr int most_links = 40;  // as many as Linux follows
+}
+
 WholeFile::WholeFile(fs::path path) : path_(std::move(path)) {
     std::error_code ignored;
     auto const status = fs::status(path_, ignored);
     bool const in_place = fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
     // /dev/stdout may lead to a pipe, which has no name that could be found.
-    if (!in_place && fs::is_symlink(path_, ignored)) path_ = fs::weakly_canonical(path_, ignored);
+    for (int links = 0; !in_place && fs::is_symlink(path_, ignored); ++links) {
+        if (links == most_links) throw FileError(path_.string() + ": cannot be written: too many levels of symbolic links");
+        path_ = path_.parent_path() / fs::read_symlink(path_, ignored);
+    }
     temporary_ = in_place ? path_ : fs::path(path_.string() + ".part-" + std::to_string(::getpid()));
     committed_ = in_place;
 }

@@ -29,6 +29,21 @@ int create_temporary(std::filesystem::path const& folder, std::string& name) {
     return descriptor;
 }
 
+/// The file that a path names once its symbolic links are followed, whether that file is there or not.
+std::string link_target(std::string const& path) {
+    namespace fs = std::filesystem;
+    constexpr int most_links = 40;  // as many as Linux follows
+    fs::path file(path);
+    std::error_code error;
+    for (int links = 0; fs::is_symlink(file, error); ++links) {
+        if (links == most_links) throw_file_error("write", path, ELOOP);
+        fs::path const target = fs::read_symlink(file, error);
+        if (error) throw_file_error("write", path, error.value());
+        file = file.parent_path() / target;
+    }
+    return file.string();
+}
+
 }  // namespace
 
 OutputFile::OutputFile(std::string const& path) : path_(path), destination_(path) {
@@ -40,9 +55,7 @@ OutputFile::OutputFile(std::string const& path) : path_(path), destination_(path
     if (exists && !S_ISREG(info.st_mode)) {
         descriptor_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
     } else {
-        std::error_code ignored;
-        if (exists && std::filesystem::is_symlink(path, ignored)) destination_ = std::filesystem::canonical(path, ignored).string();
-        if (destination_.empty()) destination_ = path;
+        destination_ = link_target(path);
         descriptor_ = create_temporary(std::filesystem::path(destination_).parent_path(), temporary_);
     }
     if (descriptor_ < 0) throw_file_error("write", path, errno);

@@ -376,6 +376,21 @@ TEST_F(CliAutoencoder, TextSetsLossesBesideThePublishedOnes) {
         EXPECT_NE(out.find(word), std::string::npos) << word << "\n" << out;
 }
 
+TEST_F(CliAutoencoder, WhatAnExperimentCannotDoIsRefusedBeforeItsTraining) {
+    run_badly({"--quiet", "autoencoder", "run", "A4", "--hidden", "785", "--train-images", "800", "--test-images", "5"},
+              "--hidden: an image of 784 pixels has no 785 principal components");
+    run_badly({"--quiet", "autoencoder", "run", "A14", "--variant", "no01", "--train-images", "1", "--test-images", "5"},
+              "--train-images: of the training images none is left");
+}
+
+TEST_F(CliAutoencoder, ALinkIsFollowedToAFileThatIsNotThereYet) {
+    std::filesystem::create_directory(folder / "elsewhere");
+    std::filesystem::create_symlink("elsewhere/result.json", folder / "link.json");
+    autoencoder({"--quiet", "--json", "link.json", "run", "A16", "--train-images", "30", "--test-images", "5"});
+    EXPECT_TRUE(std::filesystem::is_symlink(folder / "link.json"));
+    EXPECT_EQ(json("elsewhere/result.json").at("experiment"), "A16");
+}
+
 TEST_F(CliAutoencoder, FiveStringsPassThroughThreeUnits) {
     autoencoder({"--quiet", "--json", "result.json", "run", "A15"});
     auto const r = json("result.json").at("results");

@@ -146,6 +146,25 @@ TEST(Output, FollowsSymbolicLinks) {
     EXPECT_EQ(read_npy(folder / "real").data, small().data);
 }
 
+TEST(Output, FollowsSymbolicLinksToAFileThatIsNotThereYet) {
+    Folder const folder;
+    fs::create_directory(folder / "elsewhere");
+    fs::create_symlink("elsewhere/new.npy", folder / "link");
+    fs::create_symlink("link", folder / "link to a link");
+    write_npy(folder / "link to a link", small());
+    EXPECT_TRUE(fs::is_symlink(folder / "link to a link"));
+    EXPECT_TRUE(fs::is_symlink(folder / "link"));
+    EXPECT_EQ(read_npy(folder / "elsewhere/new.npy").data, small().data);
+}
+
+TEST(Output, LinksInARingAreAnError) {
+    Folder const folder;
+    fs::create_symlink("b", folder / "a");
+    fs::create_symlink("a", folder / "b");
+    expect_contains(reason([&] { write_npy(folder / "a", small()); }), "Too many levels of symbolic links");
+    EXPECT_TRUE(fs::is_symlink(folder / "a"));
+}
+
 TEST(Output, ADeviceIsWrittenAndStaysADevice) {
     write_npy("/dev/null", small());
     EXPECT_TRUE(fs::is_character_file("/dev/null"));
