@@ -1,7 +1,7 @@
 #pragma once
 
 #include "kernels/lif/board.cuh"
-#include "kernels/lif/step.cuh"
+#include "kernels/lif/deliver.cuh"
 
 /// What the blocks of a cooperative launch do with the board in one step, and the list of rows that comes of it.
 namespace ca3::lif::cuda {

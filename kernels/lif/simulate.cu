@@ -1,5 +1,6 @@
 #include "kernels/common/device.cuh"
 #include "kernels/lif/block_memory.cuh"
+#include "kernels/lif/deliver.cuh"
 #include "kernels/lif/exchange.cuh"
 #include "kernels/lif/step.cuh"
 
