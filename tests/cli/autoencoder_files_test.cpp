@@ -75,6 +75,14 @@ TEST_F(CliAutoencoderFiles, AFileThatWasPrivateStaysSo) {
 }
 
 /// 10^9 epochs: who finds out at the end finds out never.
+TEST_F(CliAutoencoderFiles, ALinkIsFollowedToAFileThatIsNotThereYet) {
+    std::filesystem::create_directory(folder / "elsewhere");
+    std::filesystem::create_symlink("elsewhere/result.json", folder / "link.json");
+    run_well({"autoencoder", "--quiet", "--json", "link.json", "run", "A16", "--train-images", "30", "--test-images", "5"});
+    EXPECT_TRUE(std::filesystem::is_symlink(folder / "link.json"));
+    EXPECT_EQ(json("elsewhere/result.json").at("experiment"), "A16");
+}
+
 TEST_F(CliAutoencoderFiles, WhatCannotBeWrittenIsToldBeforeTheTraining) {
     write_config(R"(, "checkpoint": "absent/C")");
     refuse(training({"--epochs", "1000000000"}), "there is no folder 'absent'");

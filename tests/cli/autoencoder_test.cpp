@@ -383,14 +383,6 @@ TEST_F(CliAutoencoder, WhatAnExperimentCannotDoIsRefusedBeforeItsTraining) {
               "--train-images: of the training images none is left");
 }
 
-TEST_F(CliAutoencoder, ALinkIsFollowedToAFileThatIsNotThereYet) {
-    std::filesystem::create_directory(folder / "elsewhere");
-    std::filesystem::create_symlink("elsewhere/result.json", folder / "link.json");
-    autoencoder({"--quiet", "--json", "link.json", "run", "A16", "--train-images", "30", "--test-images", "5"});
-    EXPECT_TRUE(std::filesystem::is_symlink(folder / "link.json"));
-    EXPECT_EQ(json("elsewhere/result.json").at("experiment"), "A16");
-}
-
 TEST_F(CliAutoencoder, FiveStringsPassThroughThreeUnits) {
     autoencoder({"--quiet", "--json", "result.json", "run", "A15"});
     auto const r = json("result.json").at("results");
