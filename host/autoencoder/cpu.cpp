@@ -63,7 +63,7 @@ public:
                 batch.number = batch.begin;
                 Share const own = rows_of(share, batch.rows);
                 forward_pass(batch, own);
-                share.meet();
+                if (!share.meet()) return;
                 if (share.thread == 0) sum += loss_of(batch) * static_cast<double>(batch.rows);
                 share.meet();
             }
@@ -84,10 +84,10 @@ public:
         batch.counted = counted_rows(job.data, job.begin, job.rows);
         in_threads(threads, [&](Share share) {
             Share const own = rows_of(share, batch.rows);
-            if (share.thread == 0) update_.begin(batch.rows);
+            if (share.thread == 0) update_.begin(batch.rows, share.threads);
             forward_pass(batch, own);
             pass().backward(batch, own, job.inputs != nullptr);
-            share.meet();
+            if (!share.meet()) return;
             update_.gradients(gradient_.data());
         });
         if (job.parameters != nullptr) store_.unpack(gradient_, *job.parameters);
@@ -133,7 +133,7 @@ public:
                 float const* const result = last < first ? space_.input : space_.layers[static_cast<std::size_t>(last)].out;
                 for (std::int64_t r = own.first; r < own.last; ++r)
                     gather_row(result, space_.between(), r, width, out + (done + r) * width);
-                share.meet();  // the shares of a smaller last part are other rows
+                if (!share.meet()) return;  // the shares of a smaller last part are other rows
             }
         });
     }
@@ -232,10 +232,10 @@ private:
     /// @return whether loss and update are finite, the same on all threads
     bool train_step(TrainJob const& job, Batch const& batch, Share const& share, UpdateNumbers numbers, std::atomic<bool>& sound) {
         Share const own = rows_of(share, batch.rows);
-        if (share.thread == 0) update_.begin(batch.rows);
+        if (share.thread == 0) update_.begin(batch.rows, share.threads);
         forward_pass(batch, own);
         pass().backward(batch, own, false);
-        share.meet();
+        if (!share.meet()) return false;
         double const loss = loss_of(batch);
         if (!std::isfinite(loss)) return false;
         if (share.thread == 0) {

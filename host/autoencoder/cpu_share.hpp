@@ -15,9 +15,8 @@ struct Share {
     SpinBarrier* barrier = nullptr;  ///< null: alone
 
     [[nodiscard]] std::int64_t rows() const { return last - first; }
-    void meet() const {
-        if (barrier != nullptr) (void)barrier->wait();
-    }
+    /// @return false where one of the threads has failed and will not come
+    bool meet() const { return barrier == nullptr || barrier->wait(); }
 };
 
 /// Sums over the rows of a large batch are made in two halves, which are added: so do threads that hold one half of the rows in their

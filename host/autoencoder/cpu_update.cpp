@@ -46,24 +46,25 @@ Update::Update(Plan const& plan, Kernels const& kernels, Store& store, Workspace
     squares_.assign((store.parameters.size() + portion - 1) / portion, 0.0);
 }
 
-void Update::begin(std::int64_t rows) {
-    if (rows != rows_) share_out(rows);
+void Update::begin(std::int64_t rows, int threads) {
+    if (rows != rows_ || (threads > 1) != hands_over_) share_out(rows, threads > 1);
     for (Queue* const queue : {others_.data(), others_.data() + 1, own_.data(), own_.data() + 1, &whole_})
         queue->next.store(queue->first, std::memory_order_relaxed);
 }
 
 /// Half of the tiles of each layer to each half of the rows.
-void Update::share_out(std::int64_t rows) {
-    rows_ = -1;  // in case of a throw
-    middle_.clear();
-    for (PlannedLayer const& p : plan_.layers) middle_.push_back(middle_row(rows, p.in, p.linear));
+void Update::share_out(std::int64_t rows, bool hands_over) {
+    rows_ = -1;
+    parts_ = {};
+    std::vector<std::int64_t> middle;
+    for (PlannedLayer const& p : plan_.layers) middle.push_back(middle_row(rows, p.in, p.linear));
     std::array<std::vector<Tile>, 3> lists;
-    std::int64_t parts = 0;
+    std::int64_t size = 0;
     for (int l = static_cast<int>(plan_.layers.size()) - 1; l >= 0; --l) {
         PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(l)];
-        bool const two = middle_[static_cast<std::size_t>(l)] > 0;
+        bool const two = middle[static_cast<std::size_t>(l)] > 0;
         auto const list = [&](std::int64_t k, std::int64_t count) -> std::vector<Tile>& { return lists[!two ? 2 : 2 * k < count ? 0 : 1]; };
-        auto const part = [&](std::int64_t size) { return std::exchange(parts, parts + (two ? size : 0)); };
+        auto const part = [&](std::int64_t floats) { return std::exchange(size, size + (two ? floats : 0)); };
         std::int64_t const across = panels(p.linear), down = panels(p.in);
         for (std::int64_t o = 0; o < across; ++o) {
             list(o, across).push_back({l, o, 0, true, part(panel)});
@@ -71,18 +72,24 @@ void Update::share_out(std::int64_t rows) {
             for (std::int64_t i = 0; i < down; ++i) list(o * down + i, across * down).push_back({l, o, i, false, part(block)});
         }
     }
-    parts_.assign(static_cast<std::size_t>(parts), 0.0f);
-    tiles_.clear();
-    std::array<Queue*, 3> const queues{&own_[0], &own_[1], &whole_};
+    AlignedVector<float> parts(static_cast<std::size_t>(hands_over ? size : 0), 0.0f);
+    std::vector<Tile> tiles;
+    for (auto const& list : lists) tiles.insert(tiles.end(), list.begin(), list.end());
+
+    middle_ = std::move(middle);
+    parts_ = std::move(parts);
+    tiles_ = std::move(tiles);
+    std::int64_t first = 0;
     for (std::size_t k = 0; k < 3; ++k) {
-        queues[k]->first = std::ssize(tiles_);
-        tiles_.insert(tiles_.end(), lists[k].begin(), lists[k].end());
-        queues[k]->last = std::ssize(tiles_);
+        Queue& queue = k < 2 ? own_[k] : whole_;
+        queue.first = std::exchange(first, first + std::ssize(lists[k]));
+        queue.last = first;
     }
     for (std::size_t half = 0; half < 2; ++half) {
         others_[half].first = own_[1 - half].first;
         others_[half].last = own_[1 - half].last;
     }
+    hands_over_ = hands_over;
     rows_ = rows;
 }
 
@@ -256,7 +263,7 @@ bool Update::apply(Share const& share, UpdateNumbers const& numbers) {
                 float* const part = parts_.data() + tile.part;
                 sums(tile, half_of(k), part, {{part}, tile.vectors ? 2 : block / 16});
             });
-        share.meet();  // the parts are there
+        if (!share.meet()) return false;  // the parts are there
     }
     take(own_[mine], several, finish_half(half_of(mine)));
     take(whole_, several, finish_half(Half::both));

@@ -23,7 +23,7 @@ public:
     Update(Plan const& plan, Kernels const& kernels, Store& store, Workspace& space);
 
     /// All tiles are free to be taken again. One thread calls it while no other takes any.
-    void begin(std::int64_t rows);
+    void begin(std::int64_t rows, int threads);
 
     /// Gradients and updates of the tiles that this thread takes; threads may meet. @return whether all new parameters are finite
     bool apply(Share const& share, UpdateNumbers const& numbers);
@@ -53,7 +53,7 @@ private:
     /// Of the rows.
     enum class Half { first, second, both };
 
-    void share_out(std::int64_t rows);
+    void share_out(std::int64_t rows, bool hands_over);
     /// use(tile) for tiles that nobody has taken yet, `several` at a time.
     void take(Queue& queue, std::int64_t several, auto&& use);
     [[nodiscard]] bool halved(Tile const& tile) const { return middle_[static_cast<std::size_t>(tile.layer)] > 0; }
@@ -77,6 +77,7 @@ private:
     Workspace& space_;
     std::vector<std::vector<int>> tied_;  ///< to each layer
     std::int64_t rows_ = -1;              ///< of the batch
+    bool hands_over_ = false;             ///< threads do to each other
     std::vector<std::int64_t> middle_;    ///< of each layer; see middle_row
     std::vector<Tile> tiles_;             ///< those that the first half owns, those of the second, those of layers without a middle row
     std::array<Queue, 2> others_;         ///< tiles of the other half, in the first round
