@@ -174,7 +174,13 @@ nlohmann::json Study::finish() {
         report_.table("losses", beside ? "Losses, beside what was published (one run in PyTorch, seed unknown)" : "Losses", shown);
         report_.figure(id_ + "-loss", loss_panels());
     }
-    if (variants_.size() == 1) report_.member("epochs", variants_[0]["epochs"]);
+    auto epochs = nlohmann::json::array();
+    for (auto const& variant : variants_)
+        for (nlohmann::json epoch : variant["epochs"]) {
+            epoch["variant"] = variant["name"];
+            epochs.push_back(std::move(epoch));
+        }
+    report_.member("epochs", epochs);
     report_.member("variants", variants_);
     return report_.finish();
 }

@@ -337,8 +337,12 @@ TEST_P(CliAutoencoderRun, FinishesWithTheJsonPromised) {
     EXPECT_GE(result.at("threads"), 1);
     EXPECT_EQ(result.at("precision"), "f32");
     EXPECT_GE(result.at("variants").size(), id == "A16" ? 0U : 1U);
-    for (auto const& variant : result.at("variants")) {
+    ASSERT_EQ(result.at("epochs").size(), result.at("variants").size());
+    for (std::size_t v = 0; v < result.at("variants").size(); ++v) {
+        auto const& variant = result.at("variants")[v];
         std::string const name = variant.at("name");
+        EXPECT_EQ(result.at("epochs")[v].at("variant"), name);
+        EXPECT_EQ(result.at("epochs")[v].at("train_loss"), variant.at("epochs")[0].at("train_loss")) << name;
         ASSERT_EQ(variant.at("epochs").size(), 1U) << name;
         EXPECT_GT(variant.at("epochs")[0].at("train_loss"), 0.0) << name;
         EXPECT_GT(variant.at("parameters"), 0) << name;
