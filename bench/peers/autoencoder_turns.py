@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Training steps of CA3 and of PyTorch in turns: the medians, and their ratio, round by round.
 
-    autoencoder_turns.py BENCH [--rounds 15] [--modes fused compile] [--cases deep:256 deep:64 mid:1000 thin:64] [--json FILE]
+    autoencoder_turns.py BENCH [--rounds 15] [--modes fused compile] [--also no-zeros bf16 no-zeros,bf16] [--cases deep:256 mid:1000]
+                         [--json FILE]
 
 BENCH is build/.../bench/autoencoder_bench. PyTorch runs as autoencoder_torch.py --tuned --once; each of its modes is measured and the fastest
-counts. Run it with the Python that has PyTorch. Between two answers both programs rest for 30 ms, so that idle threads have gone to sleep.
+counts. --also measures CA3 in other ways beside it: pixels none of which is zero, products in bf16, or both. Run it with the Python that has
+PyTorch. Between two answers all programs rest for 30 ms, so that idle threads have gone to sleep.
 """
 import argparse
 import json
@@ -38,9 +40,12 @@ class Program:
         self.process.wait(timeout=60)
 
 
-def compare(bench, net, batch, modes, rounds, threads, infer):
+def compare(bench, net, batch, modes, also, rounds, threads, infer):
     extra = ["--infer"] if infer else []
-    programs = {"ca3": Program([bench, "--turns", net, batch, "--threads", str(threads)] + extra)}
+    ours = [bench, "--turns", net, batch, "--threads", str(threads)] + extra
+    programs = {"ca3": Program(ours)}
+    for ways in also:
+        programs[f"ca3 {ways}"] = Program(ours + [f"--{way}" for way in ways.split(",")])
     for mode in modes:
         try:
             programs[mode] = Program([sys.executable, str(TORCH), "--tuned", "--threads", str(threads), "--once", net, batch, "--mode", mode] + extra)
@@ -53,7 +58,7 @@ def compare(bench, net, batch, modes, rounds, threads, infer):
     for program in programs.values():
         program.close()
     medians = {name: statistics.median(values) for name, values in times.items()}
-    best = min((name for name in medians if name != "ca3"), key=medians.get)
+    best = min((name for name in modes if name in medians), key=medians.get)
     ratios = [theirs / ours for theirs, ours in zip(times[best], times["ca3"])]
     return {"net": net, "batch": int(batch), "infer": infer, "threads": threads, "median_ms": medians, "best_mode": best,
             "ratio": medians[best] / medians["ca3"], "ratio_of_rounds": statistics.median(ratios), "rounds": rounds}
@@ -65,6 +70,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--modes", nargs="+", default=["fused", "compile"])
+    parser.add_argument("--also", nargs="+", default=[], choices=["no-zeros", "bf16", "no-zeros,bf16"])
     parser.add_argument("--cases", nargs="+", default=["deep:256", "deep:64", "mid:1000", "thin:64", "wide:256"])
     parser.add_argument("--infer", action="store_true")
     parser.add_argument("--json")
@@ -72,7 +78,8 @@ def main():
     rows = []
     for case in arguments.cases:
         net, batch = case.split(":")
-        row = compare(arguments.bench, net, batch, arguments.modes, arguments.rounds, arguments.threads, arguments.infer)
+        row = compare(arguments.bench, net, batch, arguments.modes, arguments.also, arguments.rounds, arguments.threads,
+                      arguments.infer)
         rows.append(row)
         print(f"{net:<5} {batch:>5}  " + "  ".join(f"{name} {ms:.4f} ms" for name, ms in row["median_ms"].items())
               + f"  ratio {row['ratio']:.2f} (of rounds {row['ratio_of_rounds']:.2f})", flush=True)

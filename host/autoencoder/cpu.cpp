@@ -255,8 +255,7 @@ private:
             finite = update_.apply(share, numbers);
         }
         if (!finite) sound.store(false, std::memory_order_relaxed);
-        share.meet();
-        return sound.load(std::memory_order_relaxed);
+        return share.meet() && sound.load(std::memory_order_relaxed);
     }
 
     /// Running mean and unbiased variance, momentum 0.1. For one thread.
