@@ -2,6 +2,7 @@
 
 #include "core/thread_pool.hpp"
 #include "hopfield/cpu_packed.hpp"
+#include "hopfield/tie.hpp"
 
 #include <algorithm>
 
@@ -16,20 +17,6 @@ void relax_dense(ThreadPool&, Model const&, Packed const&, Job const&);
 void relax_synchronously(ThreadPool&, Model const&, Packed const&, Job const&);
 /// Asynchronous, shared and sequential.
 void relax_one_by_one(ThreadPool&, Model const&, Packed const&, Job const&);
-
-[[nodiscard]] inline std::int8_t on_tie(Tie tie, std::int8_t old) {
-    switch (tie) {
-        case Tie::keep:
-            return old;
-        case Tie::plus:
-            return 1;
-        case Tie::minus:
-            return -1;
-        case Tie::zero:
-            return 0;
-    }
-    return old;
-}
 
 [[nodiscard]] inline bool is_clamped(Job const& job, std::int64_t b, std::int64_t i) {
     return job.clamp.rows != 0 && job.clamp(job.clamp.rows == 1 ? 0 : b, i) != 0;

@@ -2,6 +2,7 @@
 
 #include "core/philox.hpp"
 #include "hopfield/backend.hpp"
+#include "hopfield/tie.hpp"
 #include "kernels/common/launch.cuh"
 
 #include <cstdint>
@@ -88,17 +89,7 @@ __device__ inline std::int8_t decide(DeviceModel const& model, DeviceJob const& 
     std::int64_t const tau = model.tau == nullptr ? 0 : model.tau[i];
     if (twice > tau) return 1;
     if (twice < tau) return -1;
-    switch (job.tie) {
-        case Tie::keep:
-            return old;
-        case Tie::plus:
-            return 1;
-        case Tie::minus:
-            return -1;
-        case Tie::zero:
-            return 0;
-    }
-    return old;
+    return on_tie(job.tie, old);
 }
 
 __device__ inline std::uint32_t glauber_draw(DeviceJob const& job, std::int64_t b, std::int64_t sweep, std::int64_t i) {

@@ -1,4 +1,5 @@
 #include "hopfield/backend.hpp"
+#include "hopfield/tie.hpp"
 #include "kernels/hopfield/product.cuh"
 
 namespace ca3::hopfield::cuda {
@@ -71,17 +72,7 @@ private:
         std::int32_t const limit = threshold == nullptr ? 0 : threshold[i];
         if (sum > limit) return 1;
         if (sum < limit) return -1;
-        switch (options.tie) {
-            case Tie::keep:
-                return s;
-            case Tie::plus:
-                return 1;
-            case Tie::minus:
-                return -1;
-            case Tie::zero:
-                return 0;
-        }
-        return s;
+        return on_tie(options.tie, s);
     }
 };
 

@@ -20,6 +20,7 @@ namespace ca3::autoencoder {
 namespace {
 
 using random::Purpose;
+using test::contains;
 using test::message_of;
 
 using Values = std::vector<float>;
@@ -39,10 +40,6 @@ Values some_values(std::int64_t count, std::uint64_t seed) {
 
 bool same_floats(Values const& a, Values const& b) {
     return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
-}
-
-bool contains(std::string const& text, std::string const& part) {
-    return text.find(part) != std::string::npos;
 }
 
 // ---- noise ---------------------------------------------------------------------------------------------------------------------------

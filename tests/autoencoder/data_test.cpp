@@ -16,11 +16,8 @@ namespace ca3::autoencoder {
 namespace {
 
 using random::Purpose;
+using test::contains;
 using test::message_of;
-
-bool contains(std::string const& text, std::string const& part) {
-    return text.find(part) != std::string::npos;
-}
 
 // ---- orders ----------------------------------------------------------------------------------------------------------------------------
 

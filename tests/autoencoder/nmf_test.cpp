@@ -16,6 +16,7 @@
 namespace ca3::autoencoder {
 namespace {
 
+using test::contains;
 using test::message_of;
 using test::view;
 using Numbers = std::vector<double>;
@@ -27,10 +28,6 @@ Numbers random_numbers(std::int64_t count, std::uint64_t seed) {
     Numbers x;
     for (std::int64_t i = 0; i < count; ++i) x.push_back(random.uniform());
     return x;
-}
-
-bool contains(std::string const& text, std::string const& part) {
-    return text.find(part) != std::string::npos;
 }
 
 double error_of(Nmf const& f, Numbers const& x, std::int64_t n, std::int64_t d) {

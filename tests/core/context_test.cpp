@@ -10,11 +10,8 @@
 namespace ca3 {
 namespace {
 
+using test::contains;
 using test::message_of;
-
-bool contains(std::string const& text, std::string const& part) {
-    return text.find(part) != std::string::npos;
-}
 
 TEST(InstructionSets, BeginWithPortableAndRise) {
     auto const sets = supported_instruction_sets();

@@ -15,12 +15,9 @@
 namespace ca3::hopfield {
 namespace {
 
+using test::contains;
 using test::view;
 using States = std::vector<std::int8_t>;
-
-bool contains(std::string const& text, std::string const& part) {
-    return text.find(part) != std::string::npos;
-}
 
 class MemoryFile : public test::OnEveryBackend {
 protected:

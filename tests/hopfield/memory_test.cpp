@@ -16,15 +16,12 @@
 namespace ca3::hopfield {
 namespace {
 
+using test::contains;
 using test::message_of;
 using test::view;
 using States = std::vector<std::int8_t>;
 
 constexpr Rule stored_rules[] = {Rule::hebbian, Rule::pseudo_inverse, Rule::storkey, Rule::dense_associative, Rule::exponential};
-
-bool contains(std::string const& text, std::string const& part) {
-    return text.find(part) != std::string::npos;
-}
 
 class MemoryModel : public test::OnEveryBackend {
 protected:

@@ -171,10 +171,6 @@ TEST_P(ConnectRefusal, OfDelays) {
 
 // ---- what is known only when all is described ----------------------------------------------------------------------------------
 
-bool contains(std::string const& text, std::string const& part) {
-    return text.find(part) != std::string::npos;
-}
-
 TEST_P(ConnectRefusal, OfMoreMemoryThanThereIs) {
     auto net = network({.precision = Precision::f64});
     std::int64_t const synapses = 10'000'000'000'000;

@@ -39,6 +39,10 @@ template <class A, class B>
 /// States, results (energies bit for bit) and traces. `form` is not compared: backends may differ in how they compute.
 [[nodiscard]] testing::AssertionResult same_recall(hopfield::Recall const& expected, hopfield::Recall const& actual);
 
+[[nodiscard]] inline bool contains(std::string const& text, std::string const& part) {
+    return text.find(part) != std::string::npos;
+}
+
 /// The message of the E that `action` throws; adds a failure and returns "" when it throws something else or nothing.
 template <class E, class F>
 [[nodiscard]] std::string message_of(F&& action) {
