@@ -73,7 +73,7 @@ constexpr std::array<Tile, sizeof...(Less)> tiles_of(std::integer_sequence<int, 
 template <class V, int Vectors, bool Transposed>
 void in_tiles(std::int64_t rows, std::int64_t k, float const* a, std::int64_t a_panel, float const* b, float const* init, float* c,
               Wanted const& wanted = {}) {
-    constexpr int most = V::sums / Vectors;
+    constexpr int most = V::sums / V::strip;
     static constexpr auto tiles = tiles_of<V, Vectors, Transposed>(std::make_integer_sequence<int, most>{});
     std::int64_t const count = (rows + most - 1) / most;
     for (std::int64_t t = 0, row = 0; t < count; ++t) {

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 /// The relaxation kernels give the states, statuses, sweeps and flips of the definition.
 namespace ca3::test {
 
@@ -15,6 +17,14 @@ using hopfield::Model;
 using hopfield::Update;
 
 using hopfield::cuda::Path;
+
+#ifdef CA3_SANITIZED
+constexpr std::array<std::int64_t, 1> many_neurons{1057};
+constexpr int crowded_rounds = 1;
+#else
+constexpr std::array<std::int64_t, 3> many_neurons{511, 513, 1057};
+constexpr int crowded_rounds = 3;
+#endif
 
 /// @param shared_bytes that a block may have while relaxing; 0: as many as usual
 void expect_relaxes_as_defined(Model const& model, OwnedJob const& given, int shared_bytes = 0) {
@@ -75,7 +85,7 @@ TEST_P(HopfieldRelaxKernel, FollowsTheDefinitionAtEveryOddNumberOfNeurons) {
 /// More words than a warp has lanes, more than one step of the widest products.
 TEST_P(HopfieldRelaxKernel, FollowsTheDefinitionForManyNeurons) {
     Random random(seed() + 7);
-    for (std::int64_t const d : {511, 513, 1057}) {
+    for (std::int64_t const d : many_neurons) {
         Model const model = random_model(kind(), d, random.between(3, 12), random);
         expect_relaxes_as_defined(model, random_job(model, random.between(1, 3), update(), random));
     }
@@ -101,7 +111,7 @@ TEST_P(HopfieldRelaxKernel, SplitsTheBatchWhereMemoryIsShort) {
 /// More states than workspaces, so that each serves several.
 TEST_P(HopfieldRelaxKernel, KeepsStatesInDeviceMemoryWhereSharedMemoryIsShort) {
     Random random(seed() + 6);
-    for (int round = 0; round < 3; ++round) {
+    for (int round = 0; round < crowded_rounds; ++round) {
         Model const model = random_model(kind(), random.between(60, 140), random.between(10, 40), random);
         expect_relaxes_as_defined(model, random_job(model, random.between(10, 40), update(), random), 400);
     }
