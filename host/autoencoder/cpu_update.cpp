@@ -48,22 +48,24 @@ Update::Update(Plan const& plan, Kernels const& kernels, Store& store, Workspace
 
 void Update::begin(std::int64_t rows, int threads) {
     if (rows != rows_ || (threads > 1) != hands_over_) share_out(rows, threads > 1);
-    for (Queue* const queue : {others_.data(), others_.data() + 1, own_.data(), own_.data() + 1, &whole_})
+    for (Queue* const queue : {others_.data(), others_.data() + 1, own_.data(), own_.data() + 1})
         queue->next.store(queue->first, std::memory_order_relaxed);
 }
 
-/// Half of the tiles of each layer to each half of the rows.
+/// Half of the tiles of each layer to each half of the threads; those that are summed in halves come first.
 void Update::share_out(std::int64_t rows, bool hands_over) {
     rows_ = -1;
     parts_ = {};
     std::vector<std::int64_t> middle;
     for (PlannedLayer const& p : plan_.layers) middle.push_back(middle_row(rows, p.in, p.linear));
-    std::array<std::vector<Tile>, 3> lists;
+    std::array<std::vector<Tile>, 2> halved, whole;
     std::int64_t size = 0;
     for (int l = static_cast<int>(plan_.layers.size()) - 1; l >= 0; --l) {
         PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(l)];
         bool const two = middle[static_cast<std::size_t>(l)] > 0;
-        auto const list = [&](std::int64_t k, std::int64_t count) -> std::vector<Tile>& { return lists[!two ? 2 : 2 * k < count ? 0 : 1]; };
+        auto const list = [&](std::int64_t k, std::int64_t count) -> std::vector<Tile>& {
+            return (two ? halved : whole)[2 * k < count ? 0 : 1];
+        };
         auto const part = [&](std::int64_t floats) { return std::exchange(size, size + (two ? floats : 0)); };
         std::int64_t const across = panels(p.linear), down = panels(p.in);
         for (std::int64_t o = 0; o < across; ++o) {
@@ -74,21 +76,16 @@ void Update::share_out(std::int64_t rows, bool hands_over) {
     }
     AlignedVector<float> parts(static_cast<std::size_t>(hands_over ? size : 0), 0.0f);
     std::vector<Tile> tiles;
-    for (auto const& list : lists) tiles.insert(tiles.end(), list.begin(), list.end());
-
+    for (std::size_t k = 0; k < 2; ++k) {
+        own_[k].first = others_[1 - k].first = std::ssize(tiles);
+        tiles.insert(tiles.end(), halved[k].begin(), halved[k].end());
+        others_[1 - k].last = std::ssize(tiles);
+        tiles.insert(tiles.end(), whole[k].begin(), whole[k].end());
+        own_[k].last = std::ssize(tiles);
+    }
     middle_ = std::move(middle);
     parts_ = std::move(parts);
     tiles_ = std::move(tiles);
-    std::int64_t first = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-        Queue& queue = k < 2 ? own_[k] : whole_;
-        queue.first = std::exchange(first, first + std::ssize(lists[k]));
-        queue.last = first;
-    }
-    for (std::size_t half = 0; half < 2; ++half) {
-        others_[half].first = own_[1 - half].first;
-        others_[half].last = own_[1 - half].last;
-    }
     hands_over_ = hands_over;
     rows_ = rows;
 }
@@ -250,7 +247,9 @@ bool Update::finish(Tile const& tile, Half half, UpdateNumbers const& numbers) {
 bool Update::apply(Share const& share, UpdateNumbers const& numbers) {
     constexpr std::int64_t several = 3;
     bool finite = true;
-    auto const finish_half = [&](Half half) { return [&, half](Tile const& tile) { finite = finish(tile, half, numbers) && finite; }; };
+    auto const finish_half = [&](Half half) {
+        return [&, half](Tile const& tile) { finite = finish(tile, halved(tile) ? half : Half::both, numbers) && finite; };
+    };
     if (share.threads == 1) {
         for (Tile const& tile : tiles_) finish_half(Half::both)(tile);
         return finite;
@@ -266,14 +265,13 @@ bool Update::apply(Share const& share, UpdateNumbers const& numbers) {
         if (!share.meet()) return false;  // the parts are there
     }
     take(own_[mine], several, finish_half(half_of(mine)));
-    take(whole_, several, finish_half(Half::both));
     take(own_[1 - mine], 1, finish_half(half_of(1 - mine)));
     return finite;
 }
 
 void Update::gradients(float* out) {
-    for (Queue* const queue : {own_.data(), own_.data() + 1, &whole_})
-        take(*queue, 1, [&](Tile const& tile) {
+    for (Queue& queue : own_)
+        take(queue, 1, [&](Tile const& tile) {
             if (!tile.vectors) return gradient(tile, Half::both, out + offset(tile), {});
             vector_gradients(tile, Half::both, [&](std::int64_t at, std::int64_t n, float const* g) { std::copy_n(g, n, out + at); });
         });

@@ -16,8 +16,10 @@ namespace ca3::autoencoder::cpu {
 ///
 /// Of a large batch a thread holds its own rows in its caches, and those of others are dear where cores share none. So the gradients of
 /// layers with a middle_row are made in two rounds. In the first, threads of one half of the rows sum up their half for the tiles that the
-/// other half owns; in the second they do so for their own tiles, add what the others left for them, and update. Each tile stays with the
-/// same half in all steps. Who has no work left in its half helps the other.
+/// other half owns; in the second they do so for their own tiles, add what the others left for them, and update.
+///
+/// Each tile stays with the same half of the threads in all steps, near whose cores its moments lie. Who has no work left in its half helps
+/// the other.
 class Update {
 public:
     Update(Plan const& plan, Kernels const& kernels, Store& store, Workspace& space);
@@ -79,10 +81,9 @@ private:
     std::int64_t rows_ = -1;              ///< of the batch
     bool hands_over_ = false;             ///< threads do to each other
     std::vector<std::int64_t> middle_;    ///< of each layer; see middle_row
-    std::vector<Tile> tiles_;             ///< those that the first half owns, those of the second, those of layers without a middle row
-    std::array<Queue, 2> others_;         ///< tiles of the other half, in the first round
+    std::vector<Tile> tiles_;             ///< those that the first half of the threads owns, and those of the second
+    std::array<Queue, 2> others_;         ///< of the other half's tiles those with a middle row, in the first round
     std::array<Queue, 2> own_;
-    Queue whole_;
     AlignedVector<float> parts_;
     std::vector<double> squares_;
 };
