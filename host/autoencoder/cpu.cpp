@@ -11,8 +11,9 @@
 #include <chrono>
 #include <cmath>
 
-/// Threads that stay for many steps. In a step each works on rows of its own through the forward and the backward pass; then all meet, and
-/// each makes gradients and updates of tiles of its own; then they meet again.
+/// Threads that stay for many steps. In a step each works on rows of its own, or on panels of its own of each layer (Pass::worth_panels),
+/// through the forward and the backward pass; then all meet, and each makes gradients and updates of tiles of its own; then they meet
+/// again.
 namespace ca3::autoencoder::cpu {
 namespace {
 
@@ -231,7 +232,8 @@ private:
 
     /// @return whether loss and update are finite, the same on all threads
     bool train_step(TrainJob const& job, Batch const& batch, Share const& share, UpdateNumbers numbers, std::atomic<bool>& sound) {
-        Share const own = rows_of(share, batch.rows);
+        Share own = rows_of(share, batch.rows);
+        own.by_panels = pass().worth_panels(batch, share.threads);
         if (share.thread == 0) update_.begin(batch.rows, share.threads);
         forward_pass(batch, own);
         pass().backward(batch, own, false);

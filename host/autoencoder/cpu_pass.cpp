@@ -81,11 +81,41 @@ void Pass::forward(Batch const& batch, Share const& share, int first, int last) 
     for (int l = first; l <= last; ++l) layer(l, batch, share, false);
 }
 
+bool Pass::worth_panels(Batch const& batch, int threads) const {
+    constexpr std::int64_t least_weights = 1 << 18;  // more than a core's cache holds with their gradients
+    if (threads == 1 || batch.rows > most_rows_by_panels || kernels_.together > 1 || !loss_by_panels(batch)) return false;
+    if (!batch.objective->penalties.empty()) return false;
+    std::int64_t weights = 0, longest = 0;  // of all threads; of the one that has most
+    for (auto const& p : plan_.layers) {
+        if (!is_elementwise(p.activation.kind) || p.batch_norm() || p.unit_sphere || p.dropout > 0.0) return false;
+        weights += p.in * p.linear;
+        longest += p.in * std::min(p.linear, (panels(p.linear) + threads - 1) / threads * panel);
+    }
+    return weights >= least_weights && 10 * longest * threads <= 11 * weights;
+}
+
+void Pass::forward_by_panels(Batch const& batch, Share const& share) const {
+    Share all = share;
+    all.first = 0;
+    all.last = batch.rows;
+    int const last = static_cast<int>(plan_.layers.size()) - 1;
+    for (int l = 0; l <= last; ++l) {
+        share.meet();  // what the layer reads is there
+        layer(l, batch, all, l == last);
+    }
+    share.meet();
+    // The loss of a row is one sum over all panels, in their order.
+    alignas(64) std::array<float, most_rows_by_panels * panel> gradient;
+    for (std::int64_t o = 0; o < panels(plan_.outputs()); ++o) value_loss(batch, share, o, gradient.data(), space_.sums + share.first * 16);
+    loss(batch, share, true);
+}
+
 void Pass::forward_to_loss(Batch const& batch, Share const& share) const {
+    std::fill(space_.sums + share.first * 16, space_.sums + share.last * 16, 0.0f);
+    if (share.by_panels) return forward_by_panels(batch, share);
     int const last = static_cast<int>(plan_.layers.size()) - 1;
     bool const by_panels = loss_by_panels(batch);
     forward(batch, share, 0, last - 1);
-    std::fill(space_.sums + share.first * 16, space_.sums + share.last * 16, 0.0f);
     layer(last, batch, share, by_panels);
     loss(batch, share, by_panels);
 }
@@ -109,18 +139,19 @@ void Pass::linear(int l, Batch const& batch, Share const& share, bool with_loss)
     if (l > 0) space_.round(space(l - 1).out, p.in, space(l - 1).out_operand, share.first, share.last);
     bool const at_once = !p.batch_norm() && is_elementwise(p.activation.kind);
     alignas(64) std::array<float, panel> slope{};
-    for (std::int64_t o = 0; o < panels(p.linear); ++o) {
+    auto const [first_panel, last_panel] = share.of(panels(p.linear));
+    for (std::int64_t o = first_panel; o < last_panel; ++o) {
         std::int64_t const width = width_of(p.linear, o);
         float const* const bias = p.bias.exists() ? store_.parameters.data() + store_.layer(l).bias.offset + o * panel : nullptr;
         float* const z = at(s.linear, o, share);
         if (l == 0) {
-            Nonzeros const& zeros = space_.nonzeros[static_cast<std::size_t>(share.thread)];
-            for (std::size_t t = 0; t < zeros.column_counts.size(); ++t) {
-                std::int64_t const first = zeros.tiles[t], rows = zeros.tiles[t + 1] - first;
-                kernels_.listed_product(rows, zeros.column_counts[t], zeros.columns.data() + static_cast<std::int64_t>(t) * p.in,
-                                        input + first * panel, space_.between(), weight + o * k * panel, width, bias,
-                                        s.linear + o * space_.between() + first * panel);
-            }
+            for (Nonzeros const& zeros : rows_of(share))
+                for (std::size_t t = 0; t < zeros.column_counts.size(); ++t) {
+                    std::int64_t const first = zeros.tiles[t], rows = zeros.tiles[t + 1] - first;
+                    kernels_.listed_product(rows, zeros.column_counts[t], zeros.columns.data() + static_cast<std::int64_t>(t) * p.in,
+                                            input + first * panel, space_.between(), weight + o * k * panel, width, bias,
+                                            s.linear + o * space_.between() + first * panel);
+                }
         } else {
             kernels_.product(share.rows(), k, input + share.first * panel, space_.between(), weight + o * k * panel, width, bias, z);
         }
@@ -128,7 +159,10 @@ void Pass::linear(int l, Batch const& batch, Share const& share, bool with_loss)
         store_.slopes(l, o, slope.data());
         kernels_.activate(p.activation.kind, share.rows(), width, slope.data(), z, at(s.activated, o, share));
         if (!with_loss) continue;
-        value_loss(batch, share, o);
+        if (share.by_panels)
+            gradient_of_loss(batch, share, o);
+        else
+            value_loss(batch, share, o, at(s.gradient, o, share), space_.sums + share.first * 16);
         if (batch.backward) differentiate(l, o, share);
     }
 }

@@ -7,11 +7,12 @@
 #include "core/philox_fill.hpp"
 
 #include <cstdint>
+#include <span>
 
 namespace ca3::autoencoder::cpu {
 
 /// One batch on its way through the network. Threads share it; each works on rows of its own and meets the others only where batch
-/// normalisation mixes rows.
+/// normalisation mixes rows, or on panels of its own and meets them between layers.
 struct Batch {
     BatchMaker const* maker = nullptr;
     Data const* data = nullptr;
@@ -35,13 +36,17 @@ public:
     void load(Batch const&, Share const&, bool targets) const;
     /// Layers first ... last from space.input (first = 0) or from what `input` says.
     void forward(Batch const&, Share const&, int first, int last) const;
-    /// All layers, the loss of each row, and the gradient of the last layer's output.
+    /// Whether threads do better to share the panels of each layer than the rows: of a small batch they would fetch all weights otherwise,
+    /// half of which the other has just written. No number depends on it.
+    [[nodiscard]] bool worth_panels(Batch const&, int threads) const;
+    /// All layers, the loss of each row, and the gradient of the last layer's output. Shares of panels meet before each layer.
     void forward_to_loss(Batch const&, Share const&) const;
     /// Gradients of all layers' linear maps; that of the input where asked for.
     void backward(Batch const&, Share const&, bool inputs) const;
 
 private:
     void find_zeros(Batch const&, Share const&) const;
+    void forward_by_panels(Batch const&, Share const&) const;
     void layer(int l, Batch const&, Share const&, bool with_loss) const;
     void linear(int l, Batch const&, Share const&, bool with_loss) const;
     void normalise(int l, Batch const&, Share const&) const;
@@ -51,13 +56,21 @@ private:
     [[nodiscard]] bool loss_by_panels(Batch const&) const;
     void loss(Batch const&, Share const&, bool by_panels) const;
     void penalties(Batch const&, Share const&) const;
-    void value_loss(Batch const&, Share const&, std::int64_t o) const;
+    void value_loss(Batch const&, Share const&, std::int64_t o, float* gradient, float* sums) const;
+    void gradient_of_loss(Batch const&, Share const&, std::int64_t o) const;
     void row_loss(Batch const&, Share const&) const;
     void differentiate(int l, std::int64_t o, Share const&) const;
     void activated_gradient(int l, Batch const&, Share const&) const;
     void activation_gradient(int l, Batch const&, Share const&) const;
     void normalisation_gradient(int l, Batch const&, Share const&) const;
 
+    static constexpr std::int64_t most_rows_by_panels = 127;
+
+    /// Where the rows that a share works on are not zero.
+    [[nodiscard]] std::span<Nonzeros const> rows_of(Share const& share) const {
+        if (share.by_panels) return space_.nonzeros;
+        return {space_.nonzeros.data() + share.thread, 1};
+    }
     [[nodiscard]] PlannedLayer const& planned(int l) const { return plan_.layers[static_cast<std::size_t>(l)]; }
     [[nodiscard]] LayerSpace const& space(int l) const { return space_.layers[static_cast<std::size_t>(l)]; }
     [[nodiscard]] float* at(float* matrix, std::int64_t p, Share const& share) const {

@@ -43,7 +43,8 @@ void Pass::loss(Batch const& batch, Share const& share, bool by_panels) const {
     if (batch.objective->loss == Loss::cross_entropy || batch.objective->loss == Loss::nll) {
         row_loss(batch, share);
     } else {
-        for (std::int64_t o = 0; !by_panels && o < panels(outputs); ++o) value_loss(batch, share, o);
+        for (std::int64_t o = 0; !by_panels && o < panels(outputs); ++o)
+            value_loss(batch, share, o, at(space_.layers.back().gradient, o, share), space_.sums + share.first * 16);
         double const each = 1.0 / (static_cast<double>(batch.rows) * static_cast<double>(outputs));
         for (std::int64_t r = share.first; r < share.last; ++r) space_.row_loss[r] = each * total(space_.sums + r * 16);
     }
@@ -62,14 +63,19 @@ void Pass::loss(Batch const& batch, Share const& share, bool by_panels) const {
 }
 
 /// Adds panel o of the outputs to the sums of each row, and makes the gradient of that panel.
-void Pass::value_loss(Batch const& batch, Share const& share, std::int64_t o) const {
+void Pass::value_loss(Batch const& batch, Share const& share, std::int64_t o, float* gradient, float* sums) const {
     auto const& last = space_.layers.back();
     std::int64_t const outputs = plan_.outputs();
     bool const own = batch.data->targets.given || batch.maker->corrupts();
     double const each = 1.0 / (static_cast<double>(batch.rows) * static_cast<double>(outputs));
     kernels_.loss(batch.objective->loss, share.rows(), width_of(outputs, o), outputs - o * panel, static_cast<float>(each),
-                  at(last.out, o, share), at(own ? space_.target : space_.input, o, share), at(last.gradient, o, share),
-                  space_.sums + share.first * 16);
+                  at(last.out, o, share), at(own ? space_.target : space_.input, o, share), gradient, sums);
+}
+
+/// Of panel o alone.
+void Pass::gradient_of_loss(Batch const& batch, Share const& share, std::int64_t o) const {
+    alignas(64) std::array<float, most_rows_by_panels * 16> sums{};
+    value_loss(batch, share, o, at(space_.layers.back().gradient, o, share), sums.data());
 }
 
 void Pass::row_loss(Batch const& batch, Share const& share) const {
@@ -115,7 +121,12 @@ void Pass::penalties(Batch const& batch, Share const& share) const {
 
 // ---- backward --------------------------------------------------------------------------------------------------------
 
-void Pass::backward(Batch const& batch, Share const& share, bool inputs) const {
+void Pass::backward(Batch const& batch, Share const& rows, bool inputs) const {
+    Share share = rows;
+    if (share.by_panels) {
+        share.first = 0;
+        share.last = batch.rows;
+    }
     for (int l = static_cast<int>(plan_.layers.size()) - 1; l >= 0; --l) {
         auto const& p = planned(l);
         activation_gradient(l, batch, share);
@@ -125,7 +136,9 @@ void Pass::backward(Batch const& batch, Share const& share, bool inputs) const {
         float* const below = l == 0 ? space_.input_gradient : space(l - 1).gradient;
         float const* const weight = store_.backward_weight(l);
         std::int64_t const k = kernels_.places(p.linear);
-        for (std::int64_t i = 0; i < panels(p.in); ++i)
+        if (share.by_panels) share.meet();  // all panels of the gradient are there
+        auto const [first, last] = share.of(panels(p.in));
+        for (std::int64_t i = first; i < last; ++i)
             kernels_.product(share.rows(), k, space(l).gradient_operand.across + share.first * panel, space_.between(),
                              weight + i * k * panel, width_of(p.in, i), nullptr, at(below, i, share));
     }
@@ -166,7 +179,8 @@ void Pass::activation_gradient(int l, Batch const& batch, Share const& share) co
     if (l + 1 == static_cast<int>(plan_.layers.size()) && loss_by_panels(batch)) return;  // done with the loss
     activated_gradient(l, batch, share);
     if (is_elementwise(p.activation.kind)) {
-        for (std::int64_t o = 0; o < panels(p.out); ++o) differentiate(l, o, share);
+        auto const [first, last] = share.of(panels(p.out));
+        for (std::int64_t o = first; o < last; ++o) differentiate(l, o, share);
         return;
     }
     auto const units = static_cast<std::size_t>(p.linear);

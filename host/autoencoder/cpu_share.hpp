@@ -3,6 +3,7 @@
 #include "core/spin_barrier.hpp"
 
 #include <cstdint>
+#include <utility>
 
 namespace ca3::autoencoder::cpu {
 
@@ -13,8 +14,14 @@ struct Share {
     int thread = 0;
     int threads = 1;
     SpinBarrier* barrier = nullptr;  ///< null: alone
+    bool by_panels = false;          ///< all rows of some panels of each layer, in place of all panels of some rows
 
     [[nodiscard]] std::int64_t rows() const { return last - first; }
+    /// The panels first ... second-1, of so many, that it works on.
+    [[nodiscard]] std::pair<std::int64_t, std::int64_t> of(std::int64_t panels) const {
+        if (!by_panels) return {0, panels};
+        return {panels * thread / threads, panels * (thread + 1) / threads};
+    }
     /// @return false where one of the threads has failed and will not come
     bool meet() const { return barrier == nullptr || barrier->wait(); }
 };
