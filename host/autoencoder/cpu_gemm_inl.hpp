@@ -47,6 +47,10 @@ void tile(std::int64_t k, float const* __restrict a, std::int64_t a_panel, float
             for (; n < k; ++n) add(a + panel * n, b + panel * n);
         });
     } else {
+        repeat<Rows>([&](auto i) CA3_INLINED {
+            __builtin_prefetch(c + panel * i, 1, 3);
+            if constexpr (Vectors * V::width > line) __builtin_prefetch(c + panel * i + line, 1, 3);
+        });
         sum_up<V, Rows, Vectors>(panel, init, c, [&](auto&& add) CA3_INLINED {
             for (; k > panel; k -= panel, a += a_panel) {
                 for (std::int64_t n = 0; n < panel; ++n, next += panel, b += panel) {
@@ -71,8 +75,8 @@ constexpr std::array<Tile, sizeof...(Less)> tiles_of(std::integer_sequence<int, 
 
 /// Shares `rows` evenly among as few tiles as fit into the registers.
 template <class V, int Vectors, bool Transposed>
-void in_tiles(std::int64_t rows, std::int64_t k, float const* a, std::int64_t a_panel, float const* b, float const* init, float* c,
-              Wanted const& wanted = {}) {
+void in_tiles(std::int64_t rows, std::int64_t k, float const* a, std::int64_t a_panel, float const* b, float const* next, float const* init,
+              float* c, Wanted const& wanted = {}) {
     constexpr int most = V::sums / V::strip;
     static constexpr auto tiles = tiles_of<V, Vectors, Transposed>(std::make_integer_sequence<int, most>{});
     std::int64_t const count = (rows + most - 1) / most;
@@ -81,10 +85,10 @@ void in_tiles(std::int64_t rows, std::int64_t k, float const* a, std::int64_t a_
         auto const asked = [&](std::int64_t block) {
             return block < std::ssize(wanted.block) ? wanted.block[static_cast<std::size_t>(block)] : nullptr;
         };
-        // The first tile of the plain product asks for the panel that follows b.
+        // Of the plain product the first tile asks for the next panel of b.
         if constexpr (!Transposed) {
             tiles[static_cast<std::size_t>(end - row - 1)](k, a + panel * row, a_panel, b, init, c + panel * row,
-                                                           t == 0 ? b + panel * k : b, nullptr, 0);
+                                                           t == 0 && next != nullptr ? next : b, nullptr, 0);
             row = end;
             continue;
         }
@@ -96,26 +100,27 @@ void in_tiles(std::int64_t rows, std::int64_t k, float const* a, std::int64_t a_
 
 /// The columns of a panel in strips of at most V::strip vectors.
 template <class V, bool Transposed>
-void all_strips(std::int64_t rows, std::int64_t k, float const* a, std::int64_t a_panel, float const* b, std::int64_t width,
-                float const* init, float* c, Wanted const& wanted = {}) {
+void all_strips(std::int64_t rows, std::int64_t k, float const* a, std::int64_t a_panel, float const* b, float const* next,
+                std::int64_t width, float const* init, float* c, Wanted const& wanted = {}) {
     constexpr std::int64_t strip = V::strip * V::width;
     std::int64_t at = 0;
     for (; at + strip <= width; at += strip)
-        in_tiles<V, V::strip, Transposed>(rows, k, a, a_panel, b + at, init != nullptr ? init + at : nullptr, c + at, wanted);
+        in_tiles<V, V::strip, Transposed>(rows, k, a, a_panel, b + at, next, init != nullptr ? init + at : nullptr, c + at, wanted);
     if constexpr (strip == panel)
-        if (at < width) in_tiles<V, 1, Transposed>(rows, k, a, a_panel, b + at, init != nullptr ? init + at : nullptr, c + at, wanted);
+        if (at < width)
+            in_tiles<V, 1, Transposed>(rows, k, a, a_panel, b + at, next, init != nullptr ? init + at : nullptr, c + at, wanted);
 }
 
 template <class V>
-void product(std::int64_t rows, std::int64_t k, float const* a, std::int64_t a_panel, float const* b, std::int64_t width, float const* init,
-             float* c) {
-    all_strips<V, false>(rows, k, a, a_panel, b, width, init, c);
+void product(std::int64_t rows, std::int64_t k, float const* a, std::int64_t a_panel, float const* b, float const* next, std::int64_t width,
+             float const* init, float* c) {
+    all_strips<V, false>(rows, k, a, a_panel, b, next, width, init, c);
 }
 
 template <class V>
 void transposed_product(std::int64_t columns, std::int64_t k, float const* a, float const* b, std::int64_t width, float* c,
                         Wanted const& wanted) {
-    all_strips<V, true>(columns, k, a, 0, b, width, nullptr, c, wanted);
+    all_strips<V, true>(columns, k, a, 0, b, nullptr, width, nullptr, c, wanted);
 }
 
 // ---- products that leave out zeros -----------------------------------------------------------------------------------

@@ -75,9 +75,9 @@ struct Kernels {
     void (*pair_transposed)(std::int64_t rows, std::int64_t columns, float const* from, float* to) = nullptr;
 
     /// c = init + a b for `rows` rows of a and one panel of b and c. a: K columns in panels `a_panel` apart; b: K rows; init: 32 values, or
-    /// null for 0. Sums run over k upwards.
-    void (*product)(std::int64_t rows, std::int64_t k, float const* a, std::int64_t a_panel, float const* b, std::int64_t width,
-                    float const* init, float* c);
+    /// null for 0. Sums run over k upwards. On the way it asks for `next`, where not null, the b of the product to come.
+    void (*product)(std::int64_t rows, std::int64_t k, float const* a, std::int64_t a_panel, float const* b, float const* next,
+                    std::int64_t width, float const* init, float* c);
     /// c = a^T b for `columns` (at most 32) columns of one panel of a, from its address on, and one panel of b, both of K rows. On the way
     /// it asks for what is wanted next.
     void (*transposed_product)(std::int64_t columns, std::int64_t k, float const* a, float const* b, std::int64_t width, float* c,

@@ -129,6 +129,12 @@ void Pass::layer(int l, Batch const& batch, Share const& share, bool with_loss) 
     if (p.dropout > 0.0) drop(l, batch, share);
 }
 
+/// What a share reads first of a layer's weight; null past the last layer.
+float const* Pass::own_weight(int l, Share const& share) const {
+    if (l == static_cast<int>(plan_.layers.size())) return nullptr;
+    return store_.forward_weight(l) + share.of(panels(planned(l).linear)).first * kernels_.places(planned(l).in) * panel;
+}
+
 /// The linear map; an elementwise activation, and the loss where that goes by panels, while what they need is at hand.
 void Pass::linear(int l, Batch const& batch, Share const& share, bool with_loss) const {
     auto const& p = planned(l);
@@ -153,7 +159,8 @@ void Pass::linear(int l, Batch const& batch, Share const& share, bool with_loss)
                                             s.linear + o * space_.between() + first * panel);
                 }
         } else {
-            kernels_.product(share.rows(), k, input + share.first * panel, space_.between(), weight + o * k * panel, width, bias, z);
+            float const* const next = o + 1 < last_panel ? weight + (o + 1) * k * panel : own_weight(l + 1, share);
+            kernels_.product(share.rows(), k, input + share.first * panel, space_.between(), weight + o * k * panel, next, width, bias, z);
         }
         if (!at_once) continue;
         store_.slopes(l, o, slope.data());

@@ -48,6 +48,7 @@ private:
     void find_zeros(Batch const&, Share const&) const;
     void forward_by_panels(Batch const&, Share const&) const;
     void layer(int l, Batch const&, Share const&, bool with_loss) const;
+    [[nodiscard]] float const* own_weight(int l, Share const&) const;
     void linear(int l, Batch const&, Share const&, bool with_loss) const;
     void normalise(int l, Batch const&, Share const&) const;
     void activate(int l, Batch const&, Share const&) const;
@@ -63,8 +64,15 @@ private:
     void activated_gradient(int l, Batch const&, Share const&) const;
     void activation_gradient(int l, Batch const&, Share const&) const;
     void normalisation_gradient(int l, Batch const&, Share const&) const;
-
-    static constexpr std::int64_t most_rows_by_panels = 127;
+    void input_gradient(int l, Batch const&, Share const&) const;
+    void input_gradient_by_halves(int l, std::int64_t middle, Share const&) const;
+    /// Places of units first ... last-1.
+    struct Units {
+        std::int64_t first = 0;
+        std::int64_t last = 0;
+    };
+    void propagate(int l, std::int64_t i, Units, float const* next, Share const&, float* to) const;
+    [[nodiscard]] float const* backward_weight(int l, std::int64_t i, std::int64_t unit) const;
 
     /// Where the rows that a share works on are not zero.
     [[nodiscard]] std::span<Nonzeros const> rows_of(Share const& share) const {

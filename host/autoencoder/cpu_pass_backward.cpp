@@ -133,15 +133,58 @@ void Pass::backward(Batch const& batch, Share const& rows, bool inputs) const {
         if (p.batch_norm()) normalisation_gradient(l, batch, share);
         space_.round(space(l).linear_gradient, p.linear, space(l).gradient_operand, share.first, share.last);
         if (l == 0 && !inputs) return;
-        float* const below = l == 0 ? space_.input_gradient : space(l - 1).gradient;
-        float const* const weight = store_.backward_weight(l);
-        std::int64_t const k = kernels_.places(p.linear);
-        if (share.by_panels) share.meet();  // all panels of the gradient are there
-        auto const [first, last] = share.of(panels(p.in));
-        for (std::int64_t i = first; i < last; ++i)
-            kernels_.product(share.rows(), k, space(l).gradient_operand.across + share.first * panel, space_.between(),
-                             weight + i * k * panel, width_of(p.in, i), nullptr, at(below, i, share));
+        input_gradient(l, batch, share);
     }
+}
+
+/// From a unit on, what panel i of the inputs has.
+float const* Pass::backward_weight(int l, std::int64_t i, std::int64_t unit) const {
+    return store_.backward_weight(l) + (i * kernels_.places(planned(l).linear) + unit) * panel;
+}
+
+/// Panel i of the gradient of what layer l reads, summed over some units. `next` is the weight that is needed next.
+void Pass::propagate(int l, std::int64_t i, Units units, float const* next, Share const& share, float* to) const {
+    float const* const gradient = space(l).gradient_operand.across + units.first / panel * space_.between() + share.first * panel;
+    kernels_.product(share.rows(), units.last - units.first, gradient, space_.between(), backward_weight(l, i, units.first), next,
+                     width_of(planned(l).in, i), nullptr, to);
+}
+
+void Pass::input_gradient(int l, Batch const& batch, Share const& share) const {
+    auto const& p = planned(l);
+    std::int64_t const places = kernels_.places(p.linear), middle = kernels_.together == 1 ? middle_unit(batch.rows, p.linear) : 0;
+    if (share.by_panels && middle > 0 && share.threads % 2 == 0) return input_gradient_by_halves(l, middle, share);
+    float* const below = l == 0 ? space_.input_gradient : space(l - 1).gradient;
+    alignas(64) std::array<float, most_rows_by_panels * panel> second;
+    if (share.by_panels) share.meet();  // all panels of the gradient are there
+    auto const [first, last] = share.of(panels(p.in));
+    for (std::int64_t i = first; i < last; ++i) {
+        float* const sum = at(below, i, share);
+        float const* const following = i + 1 < last ? backward_weight(l, i + 1, 0) : nullptr;
+        propagate(l, i, {0, middle > 0 ? middle : places}, middle > 0 ? backward_weight(l, i, middle) : following, share, sum);
+        if (middle == 0) continue;
+        propagate(l, i, {middle, places}, following, share, second.data());
+        kernels_.add(share.rows() * panel, sum, second.data(), sum);
+    }
+}
+
+/// Each half of the threads sums up its half of the units for all panels, first for those of the other half, which it hands over.
+void Pass::input_gradient_by_halves(int l, std::int64_t middle, Share const& share) const {
+    auto const& p = planned(l);
+    std::int64_t const several = share.threads / 2, half = share.thread / several, member = share.thread % several;
+    std::int64_t const all = panels(p.in), theirs = half == 0 ? all / 2 : 0, count = half == 0 ? all - all / 2 : all / 2;
+    auto const [own, end] = share.of(all);
+    Units const units = half == 0 ? Units{0, middle} : Units{middle, p.linear};
+    auto const weight = [&](std::int64_t i) { return backward_weight(l, i, units.first); };
+    float* const handed = space_.handed[static_cast<std::size_t>(l % 2)];  // who is slower still reads those of the layer above
+    auto const handed_panel = [&](std::int64_t i) { return handed + i * space_.between_handed(); };
+    auto const own_panel = [&](std::int64_t i) { return at(space(l - 1).gradient, i, share); };
+
+    if (several > 1) share.meet();  // the half of the gradient is there
+    std::int64_t const first = theirs + count * member / several, last = theirs + count * (member + 1) / several;
+    for (std::int64_t i = first; i < last; ++i) propagate(l, i, units, weight(i + 1 < last ? i + 1 : own), share, handed_panel(i));
+    for (std::int64_t i = own; i < end; ++i) propagate(l, i, units, i + 1 < end ? weight(i + 1) : nullptr, share, own_panel(i));
+    share.meet();  // what is handed over is there
+    for (std::int64_t i = own; i < end; ++i) kernels_.add(share.rows() * panel, own_panel(i), handed_panel(i), own_panel(i));
 }
 
 /// The gradient of the activation's result: dropout undone, penalties added, the projection undone.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "autoencoder/cpu_kernels.hpp"
 #include "core/spin_barrier.hpp"
 
 #include <cstdint>
@@ -33,6 +34,16 @@ struct Share {
     // Worth it where the operands that a thread would read of others' are larger than the sums it hands over.
     constexpr std::int64_t least_rows = 128, worth = 4;
     return rows >= least_rows && rows * (in + out) >= worth * in * out ? rows / 4 * 2 : 0;
+}
+
+inline constexpr std::int64_t most_rows_by_panels = 127;
+
+/// The gradient of the input of a large map, for a small batch of f32, is made in two halves too, sums over the first and the last units:
+/// so do threads that share panels, each of which has the weights of its units at hand. Again sizes alone decide.
+/// @return the first unit of the second half, at the begin of a panel; 0 where there is one sum
+[[nodiscard]] constexpr std::int64_t middle_unit(std::int64_t rows, std::int64_t out) {
+    constexpr std::int64_t least_panels = 4;
+    return rows <= most_rows_by_panels && panels(out) >= least_panels ? panels(out) / 2 * panel : 0;
 }
 
 }  // namespace ca3::autoencoder::cpu

@@ -68,6 +68,10 @@ void Workspace::lay_out(Plan const& plan) {
     target = take(plan.outputs());
     if (gradients_) input_gradient = take(plan.inputs);
     sums = take_values(capacity * 16);
+    std::int64_t widest = 0;
+    for (auto const& p : plan.layers) widest = std::max(widest, p.in);
+    if (gradients_)
+        for (float*& panels_of_layer : handed) panels_of_layer = take_values(panels(widest) * between_handed());
     for (auto const& p : plan.layers) {
         bool const gaussian = p.activation.kind == Kind::gaussian;
         LayerSpace s;

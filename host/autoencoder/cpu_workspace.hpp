@@ -1,8 +1,11 @@
 #pragma once
 
 #include "autoencoder/cpu_kernels.hpp"
+#include "autoencoder/cpu_share.hpp"
 #include "core/aligned.hpp"
 
+#include <algorithm>
+#include <array>
 #include <vector>
 
 namespace ca3::autoencoder::cpu {
@@ -64,11 +67,13 @@ public:
     float* input_gradient = nullptr;
     float* sums = nullptr;       ///< capacity x 16: partial sums of the loss
     double* row_loss = nullptr;  ///< capacity
+    std::array<float*, 2> handed{};  ///< in turns, panels that one half of the threads makes for the other
     std::vector<LayerSpace> layers;
     std::vector<Nonzeros> nonzeros;  ///< for each thread
 
     /// From panel to panel.
     [[nodiscard]] std::int64_t between() const { return capacity * panel; }
+    [[nodiscard]] std::int64_t between_handed() const { return std::min(capacity, most_rows_by_panels) * panel; }
     [[nodiscard]] std::int64_t between_down() const { return kernels_.places(capacity) * panel; }
 
 private:

@@ -106,7 +106,9 @@ void forward(Context const& context, ForwardTask const& t) {
         for (std::int64_t i = 0; i < panels(in); ++i) into_panel(t.input, first, rows, i, own.a.data() + i * parts.each * panel);
         for (std::int64_t o = 0; o < panels(out); ++o) {
             std::int64_t const width = width_of(out, o);
-            kernels.product(rows, in, own.a.data(), parts.each * panel, turned.data() + o * in * panel, width, bias.data() + o * panel, z);
+            float const* const w = turned.data() + o * in * panel;
+            kernels.product(rows, in, own.a.data(), parts.each * panel, w, o + 1 < panels(out) ? w + in * panel : nullptr, width,
+                            bias.data() + o * panel, z);
             if (t.pre_activation.data != nullptr) from_panel(z, first, rows, o, t.pre_activation);
             if (by_row) {
                 from_panel(z, 0, rows, o, {own.c.data(), rows, out});
@@ -167,9 +169,19 @@ void backward(Context const& context, BackwardTask const& t) {
                  [&](std::int64_t i, Scratch&) { into_panel(t.weight, 0, out, i, weight.data() + i * out * panel); });
         in_parts(context, parts.count(), scratch, [&](std::int64_t part, Scratch& own) {
             std::int64_t const first = parts.first(part), n = parts.size(part);
+            std::int64_t const middle = middle_unit(rows, out);
             for (std::int64_t i = 0; i < panels(in); ++i) {
-                kernels.product(n, out, dz.data() + first * panel, between, weight.data() + i * out * panel, width_of(in, i), nullptr,
-                                own.b.data());
+                auto const sum = [&](std::int64_t begin, std::int64_t end, float* to) {
+                    float const* const w = weight.data() + (i * out + begin) * panel;
+                    float const* const next = end < out ? w + (end - begin) * panel : nullptr;
+                    kernels.product(n, end - begin, dz.data() + begin * rows + first * panel, between, w, next, width_of(in, i), nullptr,
+                                    to);
+                };
+                sum(0, middle > 0 ? middle : out, own.b.data());
+                if (middle > 0) {
+                    sum(middle, out, own.c.data());
+                    kernels.add(n * panel, own.b.data(), own.c.data(), own.b.data());
+                }
                 from_panel(own.b.data(), first, n, i, t.input_gradient);
             }
         });

@@ -91,7 +91,7 @@ TEST_P(CpuBf16, ProductIsTheSumOfItsRoundedPairs) {
     auto const weight = [&](std::int64_t i, std::int64_t o) { return i < k ? to_bf16(b[static_cast<std::size_t>(i * panel + o)]) : 0.0f; };
     for (std::int64_t const width : {16, 32}) {
         Vector c(static_cast<std::size_t>(rows * panel), std::numeric_limits<float>::quiet_NaN());
-        kernels_->product(rows, kernels_->places(k), left.data(), rows * panel, right.data(), width, init.data(), c.data());
+        kernels_->product(rows, kernels_->places(k), left.data(), rows * panel, right.data(), nullptr, width, init.data(), c.data());
         for (std::int64_t r = 0; r < rows; ++r)
             for (std::int64_t o = 0; o < width; ++o) {
                 Expected sum(init[static_cast<std::size_t>(o)]);
@@ -154,7 +154,7 @@ TEST_P(CpuBf16, ListedProductsGiveTheBitsOfTheWhole) {
         }
         for (std::int64_t const width : {16, 32}) {
             Vector whole(static_cast<std::size_t>(rows * panel), 0.0f), listed = whole;
-            kernels_->product(rows, places, left.data(), rows * panel, right.data(), width, init.data(), whole.data());
+            kernels_->product(rows, places, left.data(), rows * panel, right.data(), nullptr, width, init.data(), whole.data());
             kernels_->listed_product(rows, count, list.data(), left.data(), rows * panel, right.data(), width, init.data(), listed.data());
             EXPECT_EQ(whole, listed) << "share " << share;
             whole.assign(static_cast<std::size_t>(panel * panel), 0.0f);
@@ -223,7 +223,7 @@ TEST_P(CpuBf16Pairs, SumsBelowTheNormalNumbersAreZero) {
     Vector a(panel, 0.0f), b(2 * panel, 0.0f), c(panel, 7.0f);
     a[0] = 0x1p-80f;
     b[0] = 0x1p-60f;
-    kernels_->product(1, 1, across(a, 1, 1).data(), panel, down(b, 1).data(), 16, nullptr, c.data());
+    kernels_->product(1, 1, across(a, 1, 1).data(), panel, down(b, 1).data(), nullptr, 16, nullptr, c.data());
     EXPECT_EQ(0.0f, c[0]);
 }
 

@@ -42,7 +42,7 @@ TEST_P(Product, IsWithinTheRoundingOfItsSum) {
         Vector const a = numbers(panels(k) * capacity * panel, 1), b = numbers(k * panel, 2), init = numbers(panel, 3);
         for (auto const set : sets()) {
             Vector c(static_cast<std::size_t>(rows * panel), std::numeric_limits<float>::quiet_NaN());
-            kernels_for(set).product(rows, k, a.data(), capacity * panel, b.data(), width, init.data(), c.data());
+            kernels_for(set).product(rows, k, a.data(), capacity * panel, b.data(), nullptr, width, init.data(), c.data());
             for (std::int64_t r = 0; r < rows; ++r)
                 for (std::int64_t o = 0; o < width; ++o) {
                     auto sum = static_cast<double>(init[static_cast<std::size_t>(o)]), size = std::abs(sum);
@@ -113,7 +113,7 @@ TEST(ListedProduct, GivesTheBitsOfTheWholeProduct) {
                     }
                     list.resize(static_cast<std::size_t>(count));
                     ASSERT_EQ(expected, list) << to_string(set);
-                    kernels.product(rows, k, a.data(), capacity * panel, b.data(), width, init.data(), whole.data());
+                    kernels.product(rows, k, a.data(), capacity * panel, b.data(), nullptr, width, init.data(), whole.data());
                     kernels.listed_product(rows, count, list.data(), a.data(), capacity * panel, b.data(), width, init.data(),
                                            listed.data());
                     EXPECT_EQ(whole, listed) << to_string(set) << " k " << k << " share " << share;
@@ -287,7 +287,7 @@ TEST(CpuKernels, AllInstructionSetsGiveTheSameBits) {
     auto const run = [&](Kernels const& kernels) {
         std::vector<Vector> all;
         Vector c(static_cast<std::size_t>(rows * panel), 0.0f);
-        kernels.product(rows, 60, a.data(), rows * panel, b.data(), panel, nullptr, c.data());
+        kernels.product(rows, 60, a.data(), rows * panel, b.data(), nullptr, panel, nullptr, c.data());
         all.push_back(c);
         Vector square(static_cast<std::size_t>(panel * panel), 0.0f);
         kernels.transposed_product(19, rows, a.data(), c.data(), panel, square.data(), {});
