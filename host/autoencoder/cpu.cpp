@@ -26,7 +26,7 @@ public:
           fill_(random::fill_for(context_.instruction_set())),
           store_(plan_, kernels_),
           space_(kernels_),
-          update_(plan_, kernels_, store_, space_) {
+          update_(plan_, kernels_, store_, common_) {
         for (auto const& p : plan_.layers) work_ += static_cast<double>(p.in) * static_cast<double>(p.linear);
     }
 
@@ -36,7 +36,7 @@ public:
     void take_back() override { store_.take_back(); }
 
     std::int64_t train(TrainJob const& job) override {
-        space_.fit(plan_, job.batches.batch, true);
+        fit(job.batches.batch, true);
         store_.want_moments(job.rule);
         BatchMaker const maker(job.data, plan_.inputs, context_.instruction_set());
         if (int const threads = threads_for(job.batches.batch); threads != choice_.most()) choice_ = ThreadChoice(threads);
@@ -55,7 +55,7 @@ public:
     }
 
     double evaluate(Data const& data, Objective const& objective, Batches const& batches) override {
-        space_.fit(plan_, batches.batch, false);
+        fit(batches.batch, false);
         BatchMaker const maker(data, plan_.inputs, context_.instruction_set());
         double sum = 0.0;
         in_threads(threads_for(batches.batch), [&](Share share) {
@@ -73,7 +73,7 @@ public:
     }
 
     double gradients(GradientJob const& job) override {
-        space_.fit(plan_, job.rows, true);
+        fit(job.rows, true);
         BatchMaker const maker(job.data, plan_.inputs, context_.instruction_set());
         int const threads = threads_for(job.rows);
         gradient_.assign(store_.parameters.size(), 0.0f);
@@ -85,11 +85,11 @@ public:
         batch.counted = counted_rows(job.data, job.begin, job.rows);
         in_threads(threads, [&](Share share) {
             Share const own = rows_of(share, batch.rows);
-            if (share.thread == 0) update_.begin(batch.rows, share.threads);
+            if (share.thread == 0) update_.begin(batch.rows, share.threads, spaces(own));
             forward_pass(batch, own);
             pass().backward(batch, own, job.inputs != nullptr);
             if (!share.meet()) return;
-            update_.gradients(gradient_.data());
+            update_.gradients(own, gradient_.data());
         });
         if (job.parameters != nullptr) store_.unpack(gradient_, *job.parameters);
         if (job.inputs != nullptr) {
@@ -107,7 +107,7 @@ public:
         if (count == 0) return;
         constexpr std::int64_t most = 256;
         std::int64_t const rows = std::min(count, most);
-        space_.fit(plan_, rows, false);
+        fit(rows, false);
         std::int64_t const width = plan_.width_after(last), in = plan_.width_after(first - 1);
         BatchMaker const maker(data, in, context_.instruction_set());
         Objective const objective{};
@@ -146,6 +146,8 @@ private:
         std::atomic<bool> sound{true};
         std::int64_t finished = first;
         Clock::time_point begin{};
+        for (std::int64_t const k : {first, last - 1})
+            fit_panels(batch_of(maker, job.data, job.objective, job.batches, k, true, 0), threads);
         in_threads(threads, [&](Share share) {
             for (std::int64_t k = first; k < last; ++k) {
                 if (share.thread == 0 && k == first + ThreadChoice::warm) begin = Clock::now();
@@ -162,7 +164,31 @@ private:
         return finished;
     }
 
-    [[nodiscard]] Pass pass() { return {plan_, kernels_, fill_, store_, space_}; }
+    [[nodiscard]] Pass pass() { return {plan_, kernels_, fill_, store_, space_, common_}; }
+    /// In the workspace of a share.
+    [[nodiscard]] Pass pass(Share const& share) {
+        return {plan_, kernels_, fill_, store_, *spaces(share)[share.by_panels ? static_cast<std::size_t>(share.thread) : 0], common_};
+    }
+
+    void fit(std::int64_t rows, bool with_gradients) {
+        space_.fit(plan_, rows, with_gradients);
+        common_.row_loss.resize(std::max(common_.row_loss.size(), static_cast<std::size_t>(rows)));
+    }
+
+    /// Workspaces of all threads for batches of which these share panels, if they will.
+    void fit_panels(Batch const& batch, int threads) {
+        if (!pass().worth_panels(batch, threads)) return;
+        common_.fit_handed(plan_, batch.rows);
+        while (std::ssize(others_) < threads - 1) others_.push_back(std::make_unique<Workspace>(kernels_));
+        for (auto const& other : others_) other->fit(plan_, batch.rows, true);
+        spaces_ = {&space_};
+        for (auto const& other : others_) spaces_.push_back(other.get());
+    }
+
+    /// One, or one for each thread.
+    [[nodiscard]] std::span<Workspace* const> spaces(Share const& share) const {
+        return {spaces_.data(), share.by_panels ? static_cast<std::size_t>(share.threads) : 1};
+    }
 
     /// As many as are worth their meetings (some microseconds of products for each), and have some rows each to use a weight on.
     [[nodiscard]] int threads_for(std::int64_t rows) const {
@@ -174,7 +200,7 @@ private:
     }
 
     void in_threads(int threads, auto&& body) {
-        space_.nonzeros.resize(static_cast<std::size_t>(threads));
+        common_.nonzeros.resize(static_cast<std::size_t>(threads));
         if (threads == 1) {
             FlushDenormals const flush;
             return body(Share{});
@@ -196,6 +222,7 @@ private:
         auto const before = [&](int thread) { return rows * thread / share.threads / 2 * 2; };
         share.first = before(share.thread);
         share.last = share.thread + 1 == share.threads ? rows : before(share.thread + 1);
+        share.batch = rows;
         return share;
     }
 
@@ -220,13 +247,13 @@ private:
     }
 
     void forward_pass(Batch const& batch, Share const& own) {
-        pass().load(batch, own, true);
-        pass().forward_to_loss(batch, own);
+        pass(own).load(batch, own, true);
+        pass(own).forward_to_loss(batch, own);
     }
 
     [[nodiscard]] double loss_of(Batch const& batch) const {
         double sum = 0.0;
-        for (std::int64_t r = 0; r < batch.rows; ++r) sum += space_.row_loss[r];
+        for (std::int64_t r = 0; r < batch.rows; ++r) sum += common_.row_loss[static_cast<std::size_t>(r)];
         return sum;
     }
 
@@ -234,9 +261,9 @@ private:
     bool train_step(TrainJob const& job, Batch const& batch, Share const& share, UpdateNumbers numbers, std::atomic<bool>& sound) {
         Share own = rows_of(share, batch.rows);
         own.by_panels = pass().worth_panels(batch, share.threads);
-        if (share.thread == 0) update_.begin(batch.rows, share.threads);
+        if (share.thread == 0) update_.begin(batch.rows, share.threads, spaces(own));
         forward_pass(batch, own);
-        pass().backward(batch, own, false);
+        pass(own).backward(batch, own, false);
         if (!share.meet()) return false;
         double const loss = loss_of(batch);
         if (!std::isfinite(loss)) return false;
@@ -246,7 +273,7 @@ private:
         }
         bool finite = true;
         if (job.rule.clip_norm > 0.0) {
-            update_.gradients(gradient_.data());
+            update_.gradients(own, gradient_.data());
             share.meet();
             update_.square(share.thread, share.threads, gradient_.data());
             share.meet();
@@ -254,7 +281,7 @@ private:
             numbers.scale = static_cast<float>(std::min(job.rule.clip_norm / (norm + 1e-6), 1.0));
             finite = update_.apply_given(share.thread, share.threads, gradient_.data(), numbers);
         } else {
-            finite = update_.apply(share, numbers);
+            finite = update_.apply(own, numbers);
         }
         if (!finite) sound.store(false, std::memory_order_relaxed);
         return share.meet() && sound.load(std::memory_order_relaxed);
@@ -284,6 +311,9 @@ private:
     random::Fill fill_;
     Store store_;
     Workspace space_;
+    std::vector<std::unique_ptr<Workspace>> others_;  ///< of threads 1, 2, ... where they share panels
+    std::vector<Workspace*> spaces_{&space_};
+    Common common_;
     Update update_;
     ThreadChoice choice_;  ///< for steps of training
     AlignedVector<float> gradient_;

@@ -35,14 +35,49 @@ void Pass::load(Batch const& batch, Share const& share, bool targets) const {
     });
     space_.round(space_.input, plan_.inputs, space_.input_operand, share.first, share.last);
     find_zeros(batch, share);
+    if (share.by_panels) {
+        space_.turn = 0;
+        hand_rows(space_.input, plan_.inputs, share);
+    }
     bool const own = batch.data->targets.given || maker.corrupts();
     if (!targets || !own || !batch.data->targets.classes.empty()) return;
     into_panels(plan_.outputs(), share.first, share.last, space_.between(), space_.target,
                 [&](std::int64_t r, std::int64_t n, float* out) { maker.targets(batch.begin, r, n, out, plan_.outputs()); });
+    if (share.by_panels) hand_rows(space_.target, plan_.outputs(), share);
+}
+
+/// Of a matrix of which each thread has made some rows gives it the others.
+void Pass::hand_rows(float* matrix, std::int64_t columns, Share const& share) const {
+    float* const handed = common_.handed(space_.turn++);
+    std::int64_t const first = share.first * panel, last = share.last * panel, end = share.batch * panel;
+    for (std::int64_t p = 0; p < panels(columns); ++p) {
+        float const* const rows = matrix + p * space_.between();
+        std::copy(rows + first, rows + last, handed + p * common_.between_handed() + first);
+    }
+    share.meet();
+    for (std::int64_t p = 0; p < panels(columns); ++p) {
+        float const* const rows = handed + p * common_.between_handed();
+        float* const to = matrix + p * space_.between();
+        std::copy(rows, rows + first, to);
+        std::copy(rows + last, rows + end, to + last);
+    }
+}
+
+/// Of a matrix of which each thread has made some panels gives it rows first ... last-1 of the others.
+void Pass::hand_panels(float* matrix, std::int64_t columns, Share const& share, std::int64_t first, std::int64_t last) const {
+    float* const handed = common_.handed(space_.turn++);
+    auto const [own, end] = share.of(panels(columns));
+    for (std::int64_t p = own; p < end; ++p)
+        std::copy_n(matrix + p * space_.between(), share.batch * panel, handed + p * common_.between_handed());
+    share.meet();
+    for (std::int64_t p = 0; p < panels(columns); ++p)
+        if (p < own || p >= end)
+            std::copy_n(handed + p * common_.between_handed() + first * panel, (last - first) * panel,
+                        matrix + p * space_.between() + first * panel);
 }
 
 void Pass::find_zeros(Batch const& batch, Share const& share) const {
-    Nonzeros& zeros = space_.nonzeros[static_cast<std::size_t>(share.thread)];
+    Nonzeros& zeros = common_.nonzeros[static_cast<std::size_t>(share.thread)];
     std::int64_t const between = space_.between(), count = (share.rows() + kernels_.tile_rows - 1) / kernels_.tile_rows;
     zeros.tiles.resize(static_cast<std::size_t>(count + 1));
     zeros.columns.resize(std::max(zeros.columns.size(), static_cast<std::size_t>(count * plan_.inputs)));
@@ -100,10 +135,10 @@ void Pass::forward_by_panels(Batch const& batch, Share const& share) const {
     all.last = batch.rows;
     int const last = static_cast<int>(plan_.layers.size()) - 1;
     for (int l = 0; l <= last; ++l) {
-        share.meet();  // what the layer reads is there
         layer(l, batch, all, l == last);
+        if (l < last) hand_panels(space(l).out, planned(l).out, share, 0, batch.rows);
     }
-    share.meet();
+    hand_panels(space(last).out, plan_.outputs(), share, share.first, share.last);
     // The loss of a row is one sum over all panels, in their order.
     alignas(64) std::array<float, most_rows_by_panels * panel> gradient;
     for (std::int64_t o = 0; o < panels(plan_.outputs()); ++o) value_loss(batch, share, o, gradient.data(), space_.sums + share.first * 16);

@@ -12,7 +12,8 @@
 namespace ca3::autoencoder::cpu {
 
 /// One batch on its way through the network. Threads share it; each works on rows of its own and meets the others only where batch
-/// normalisation mixes rows, or on panels of its own and meets them between layers.
+/// normalisation mixes rows, or on panels of its own, in a workspace of its own, and hands them over between layers: into a place that it
+/// does not read itself, for a line that stands in two caches is dear to write again, and one that has moved from cache to cache is not.
 struct Batch {
     BatchMaker const* maker = nullptr;
     Data const* data = nullptr;
@@ -29,23 +30,25 @@ struct Batch {
 /// The passes of one share.
 class Pass {
 public:
-    Pass(Plan const& plan, Kernels const& kernels, random::Fill fill, Store& store, Workspace& space)
-        : plan_(plan), kernels_(kernels), fill_(fill), store_(store), space_(space) {}
+    Pass(Plan const& plan, Kernels const& kernels, random::Fill fill, Store& store, Workspace& space, Common& common)
+        : plan_(plan), kernels_(kernels), fill_(fill), store_(store), space_(space), common_(common) {}
 
-    /// Makes the inputs, and the targets where there are any.
+    /// Makes the inputs, and the targets where there are any. Shares of panels get all rows.
     void load(Batch const&, Share const&, bool targets) const;
     /// Layers first ... last from space.input (first = 0) or from what `input` says.
     void forward(Batch const&, Share const&, int first, int last) const;
     /// Whether threads do better to share the panels of each layer than the rows: of a small batch they would fetch all weights otherwise,
     /// half of which the other has just written. No number depends on it.
     [[nodiscard]] bool worth_panels(Batch const&, int threads) const;
-    /// All layers, the loss of each row, and the gradient of the last layer's output. Shares of panels meet before each layer.
+    /// All layers, the loss of each row, and the gradient of the last layer's output.
     void forward_to_loss(Batch const&, Share const&) const;
     /// Gradients of all layers' linear maps; that of the input where asked for.
     void backward(Batch const&, Share const&, bool inputs) const;
 
 private:
     void find_zeros(Batch const&, Share const&) const;
+    void hand_rows(float* matrix, std::int64_t columns, Share const&) const;
+    void hand_panels(float* matrix, std::int64_t columns, Share const&, std::int64_t first, std::int64_t last) const;
     void forward_by_panels(Batch const&, Share const&) const;
     void layer(int l, Batch const&, Share const&, bool with_loss) const;
     [[nodiscard]] float const* own_weight(int l, Share const&) const;
@@ -76,8 +79,8 @@ private:
 
     /// Where the rows that a share works on are not zero.
     [[nodiscard]] std::span<Nonzeros const> rows_of(Share const& share) const {
-        if (share.by_panels) return space_.nonzeros;
-        return {space_.nonzeros.data() + share.thread, 1};
+        if (share.by_panels) return common_.nonzeros;
+        return {common_.nonzeros.data() + share.thread, 1};
     }
     [[nodiscard]] PlannedLayer const& planned(int l) const { return plan_.layers[static_cast<std::size_t>(l)]; }
     [[nodiscard]] LayerSpace const& space(int l) const { return space_.layers[static_cast<std::size_t>(l)]; }
@@ -90,6 +93,7 @@ private:
     random::Fill fill_;
     Store& store_;
     Workspace& space_;
+    Common& common_;
 };
 
 }  // namespace ca3::autoencoder::cpu

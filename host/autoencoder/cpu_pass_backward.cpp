@@ -39,14 +39,14 @@ double total(float const* sums) {
 /// @param by_panels the sums over the outputs are there
 void Pass::loss(Batch const& batch, Share const& share, bool by_panels) const {
     std::int64_t const outputs = plan_.outputs();
-    std::fill(space_.row_loss + share.first, space_.row_loss + share.last, 0.0);
+    std::fill(common_.row_loss.begin() + share.first, common_.row_loss.begin() + share.last, 0.0);
     if (batch.objective->loss == Loss::cross_entropy || batch.objective->loss == Loss::nll) {
         row_loss(batch, share);
     } else {
         for (std::int64_t o = 0; !by_panels && o < panels(outputs); ++o)
             value_loss(batch, share, o, at(space_.layers.back().gradient, o, share), space_.sums + share.first * 16);
         double const each = 1.0 / (static_cast<double>(batch.rows) * static_cast<double>(outputs));
-        for (std::int64_t r = share.first; r < share.last; ++r) space_.row_loss[r] = each * total(space_.sums + r * 16);
+        for (std::int64_t r = share.first; r < share.last; ++r) common_.row_loss[r] = each * total(space_.sums + r * 16);
     }
     if (!batch.objective->penalties.empty()) penalties(batch, share);
     for (int l = 0; l < static_cast<int>(plan_.layers.size()); ++l) {
@@ -57,7 +57,7 @@ void Pass::loss(Batch const& batch, Share const& share, bool by_panels) const {
         std::vector<float> z(static_cast<std::size_t>(p.linear));
         for (std::int64_t r = share.first; r < share.last; ++r) {
             gather_row(space(l).before, space_.between(), r, p.linear, z.data());
-            space_.row_loss[r] += each * divergence_of_row(p.out, z.data());
+            common_.row_loss[r] += each * divergence_of_row(p.out, z.data());
         }
     }
 }
@@ -93,13 +93,14 @@ void Pass::row_loss(Batch const& batch, Share const& share) const {
             if (c == ignored_class) {
                 std::fill(g.begin(), g.end(), 0.0f);
                 // No row counts: 0 / 0, as in PyTorch.
-                space_.row_loss[r] = batch.counted == 0 ? std::numeric_limits<double>::quiet_NaN() : 0.0;
+                common_.row_loss[r] = batch.counted == 0 ? std::numeric_limits<double>::quiet_NaN() : 0.0;
             } else {
-                space_.row_loss[r] = each * class_loss_row(batch.objective->loss, outputs, c, static_cast<float>(each), x.data(), g.data());
+                common_.row_loss[r] =
+                    each * class_loss_row(batch.objective->loss, outputs, c, static_cast<float>(each), x.data(), g.data());
             }
         } else {
             gather_row(own ? space_.target : space_.input, space_.between(), r, outputs, t.data());
-            space_.row_loss[r] = each * probability_loss_row(outputs, static_cast<float>(each), x.data(), t.data(), g.data());
+            common_.row_loss[r] = each * probability_loss_row(outputs, static_cast<float>(each), x.data(), t.data(), g.data());
         }
         scatter_row(g.data(), outputs, space(last).gradient, space_.between(), r);
     }
@@ -115,7 +116,7 @@ void Pass::penalties(Batch const& batch, Share const& share) const {
         for (std::int64_t o = 0; o < panels(units); ++o)
             kernels_.absolute(share.rows(), width_of(units, o), units - o * panel, at(space(penalty.layer).active, o, share),
                               space_.sums + share.first * 16);
-        for (std::int64_t r = share.first; r < share.last; ++r) space_.row_loss[r] += each * total(space_.sums + r * 16);
+        for (std::int64_t r = share.first; r < share.last; ++r) common_.row_loss[r] += each * total(space_.sums + r * 16);
     }
 }
 
@@ -155,7 +156,7 @@ void Pass::input_gradient(int l, Batch const& batch, Share const& share) const {
     if (share.by_panels && middle > 0 && share.threads % 2 == 0) return input_gradient_by_halves(l, middle, share);
     float* const below = l == 0 ? space_.input_gradient : space(l - 1).gradient;
     alignas(64) std::array<float, most_rows_by_panels * panel> second;
-    if (share.by_panels) share.meet();  // all panels of the gradient are there
+    if (share.by_panels) hand_panels(space(l).linear_gradient, p.linear, share, 0, batch.rows);
     auto const [first, last] = share.of(panels(p.in));
     for (std::int64_t i = first; i < last; ++i) {
         float* const sum = at(below, i, share);
@@ -175,11 +176,11 @@ void Pass::input_gradient_by_halves(int l, std::int64_t middle, Share const& sha
     auto const [own, end] = share.of(all);
     Units const units = half == 0 ? Units{0, middle} : Units{middle, p.linear};
     auto const weight = [&](std::int64_t i) { return backward_weight(l, i, units.first); };
-    float* const handed = space_.handed[static_cast<std::size_t>(l % 2)];  // who is slower still reads those of the layer above
-    auto const handed_panel = [&](std::int64_t i) { return handed + i * space_.between_handed(); };
     auto const own_panel = [&](std::int64_t i) { return at(space(l - 1).gradient, i, share); };
 
-    if (several > 1) share.meet();  // the half of the gradient is there
+    if (several > 1) hand_panels(space(l).linear_gradient, p.linear, share, 0, share.batch);
+    float* const handed = common_.handed(space_.turn++);
+    auto const handed_panel = [&](std::int64_t i) { return handed + i * common_.between_handed(); };
     std::int64_t const first = theirs + count * member / several, last = theirs + count * (member + 1) / several;
     for (std::int64_t i = first; i < last; ++i) propagate(l, i, units, weight(i + 1 < last ? i + 1 : own), share, handed_panel(i));
     for (std::int64_t i = own; i < end; ++i) propagate(l, i, units, i + 1 < end ? weight(i + 1) : nullptr, share, own_panel(i));

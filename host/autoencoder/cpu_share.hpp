@@ -12,6 +12,7 @@ namespace ca3::autoencoder::cpu {
 struct Share {
     std::int64_t first = 0;
     std::int64_t last = 0;
+    std::int64_t batch = 0;  ///< rows of all threads
     int thread = 0;
     int threads = 1;
     SpinBarrier* barrier = nullptr;  ///< null: alone
@@ -22,6 +23,10 @@ struct Share {
     [[nodiscard]] std::pair<std::int64_t, std::int64_t> of(std::int64_t panels) const {
         if (!by_panels) return {0, panels};
         return {panels * thread / threads, panels * (thread + 1) / threads};
+    }
+    /// Who works on panel p, of so many.
+    [[nodiscard]] int owner(std::int64_t p, std::int64_t panels) const {
+        return by_panels ? static_cast<int>((threads * (p + 1) - 1) / panels) : thread;
     }
     /// @return false where one of the threads has failed and will not come
     bool meet() const { return barrier == nullptr || barrier->wait(); }

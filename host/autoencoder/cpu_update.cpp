@@ -39,14 +39,15 @@ UpdateNumbers update_numbers(UpdateRule const& rule, std::int64_t step) {
     return u;
 }
 
-Update::Update(Plan const& plan, Kernels const& kernels, Store& store, Workspace& space)
-    : plan_(plan), kernels_(kernels), store_(store), space_(space), tied_(plan.layers.size()) {
+Update::Update(Plan const& plan, Kernels const& kernels, Store& store, Common const& common)
+    : plan_(plan), kernels_(kernels), store_(store), common_(common), tied_(plan.layers.size()) {
     for (std::size_t l = 0; l < plan.layers.size(); ++l)
         if (plan.layers[l].tied_to >= 0) tied_[static_cast<std::size_t>(plan.layers[l].tied_to)].push_back(static_cast<int>(l));
     squares_.assign((store.parameters.size() + portion - 1) / portion, 0.0);
 }
 
-void Update::begin(std::int64_t rows, int threads) {
+void Update::begin(std::int64_t rows, int threads, std::span<Workspace* const> spaces) {
+    spaces_ = spaces;
     if (rows != rows_ || (threads > 1) != hands_over_) share_out(rows, threads > 1);
     for (Queue* const queue : {others_.data(), others_.data() + 1, own_.data(), own_.data() + 1})
         queue->next.store(queue->first, std::memory_order_relaxed);
@@ -98,39 +99,47 @@ void Update::take(Queue& queue, std::int64_t several, auto&& use) {
     }
 }
 
-void Update::gradient(Tile const& tile, Half half, float* out, Wanted const& wanted) const {
-    sums(tile, halved(tile) && half == Half::both ? Half::first : half, out, wanted);
+/// Where the gradients of a panel of units lie.
+Workspace const& Update::of_panel(Share const& share, int layer, std::int64_t o) const {
+    std::int64_t const all = panels(plan_.layers[static_cast<std::size_t>(layer)].linear);
+    return *spaces_[share.by_panels ? static_cast<std::size_t>(share.owner(o, all)) : 0];
+}
+
+void Update::gradient(Share const& share, Tile const& tile, Half half, float* out, Wanted const& wanted) const {
+    sums(share, tile, halved(tile) && half == Half::both ? Half::first : half, out, wanted);
     if (!halved(tile)) return;
     PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(tile.layer)];
     std::int64_t const size = tile.vectors ? panel : std::min(panel, p.in - tile.i * panel) * panel;
     if (half != Half::both) return kernels_.add(size, out, parts_.data() + tile.part, out);
     alignas(64) std::array<float, block> second{};
-    sums(tile, Half::second, second.data(), {});
+    sums(share, tile, Half::second, second.data(), {});
     kernels_.add(size, out, second.data(), out);
 }
 
 /// Over some rows: dW^T = x^T dz, and for layers that use W transposed dz^T x of theirs; or the sum of dz.
-void Update::sums(Tile const& tile, Half half, float* out, Wanted const& wanted) const {
+void Update::sums(Share const& share, Tile const& tile, Half half, float* out, Wanted const& wanted) const {
     auto const& [l, o, i, vectors, part] = tile;
     PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(l)];
     std::int64_t const middle = middle_[static_cast<std::size_t>(l)];
     std::int64_t const first = half == Half::second ? middle : 0, last = half == Half::first ? middle : rows_;
     if (vectors) {
-        kernels_.column_sums(last - first,
-                             space_.layers[static_cast<std::size_t>(l)].linear_gradient + o * space_.between() + first * panel, out);
+        Workspace const& of = of_panel(share, l, o);
+        kernels_.column_sums(last - first, of.layers[static_cast<std::size_t>(l)].linear_gradient + o * of.between() + first * panel, out);
         return;
     }
-    std::int64_t const between = space_.between_down(), width = width_of(p.linear, o), count = std::min(panel, p.in - i * panel);
+    std::int64_t const width = width_of(p.linear, o), count = std::min(panel, p.in - i * panel);
     std::int64_t const row = kernels_.places(first), rows = kernels_.places(last - first);
     auto const input = [&](int of, std::int64_t q) {
-        return (of == 0 ? space_.input_operand.down : space_.layers[static_cast<std::size_t>(of) - 1].out_operand.down) + q * between +
-               row * panel;
+        Workspace const& here = own(share);
+        return (of == 0 ? here.input_operand.down : here.layers[static_cast<std::size_t>(of) - 1].out_operand.down) +
+               q * here.between_down() + row * panel;
     };
     auto const gradient = [&](int of, std::int64_t q) {
-        return space_.layers[static_cast<std::size_t>(of)].gradient_operand.down + q * between + row * panel;
+        Workspace const& there = of_panel(share, of, q);
+        return there.layers[static_cast<std::size_t>(of)].gradient_operand.down + q * there.between_down() + row * panel;
     };
     if (l == 0)
-        first_layer_sums(tile, half, out, wanted);
+        first_layer_sums(share, tile, half, out, wanted);
     else
         kernels_.transposed_product(count, rows, input(l, i), gradient(l, o), width, out, wanted);
     for (int const other : tied_[static_cast<std::size_t>(l)]) {
@@ -141,16 +150,19 @@ void Update::sums(Tile const& tile, Half half, float* out, Wanted const& wanted)
 }
 
 /// x^T dz without the rows in which a group of inputs is zero.
-void Update::first_layer_sums(Tile const& tile, Half half, float* out, Wanted const& wanted) const {
+void Update::first_layer_sums(Share const& share, Tile const& tile, Half half, float* out, Wanted const& wanted) const {
     PlannedLayer const& p = plan_.layers.front();
-    std::int64_t const between = space_.between_down(), columns = std::min(panel, p.in - tile.i * panel);
+    std::int64_t const columns = std::min(panel, p.in - tile.i * panel);
+    Workspace const &here = own(share), &there = of_panel(share, 0, tile.o);
+    float const* const input = here.input_operand.down + tile.i * here.between_down();
+    float const* const gradient = there.layers.front().gradient_operand.down + tile.o * there.between_down();
     constexpr std::int64_t groups = panel / zero_group;
-    std::size_t const parts = space_.nonzeros.size();
+    std::size_t const parts = common_.nonzeros.size();
     std::vector<std::uint32_t const*> list(parts);
     std::vector<std::int64_t> count(parts);
     for (std::int64_t g = 0; g * zero_group < columns; ++g) {
         for (std::size_t t = 0; t < parts; ++t) {
-            Nonzeros const& zeros = space_.nonzeros[t];
+            Nonzeros const& zeros = common_.nonzeros[t];
             auto const k = static_cast<std::size_t>(tile.i * groups + g);
             std::int64_t const begin = half == Half::second ? zeros.first_counts[k] : 0;
             std::int64_t const end = half == Half::first ? zeros.first_counts[k] : zeros.row_counts[k];
@@ -158,37 +170,39 @@ void Update::first_layer_sums(Tile const& tile, Half half, float* out, Wanted co
             count[t] = end - begin;
         }
         auto const* const next = wanted.block[static_cast<std::size_t>(g)];
-        kernels_.listed_transposed_product(
-            std::min(zero_group, columns - g * zero_group), {static_cast<std::int64_t>(parts), list.data(), count.data()},
-            space_.input_operand.down + tile.i * between + g * zero_group, space_.layers.front().gradient_operand.down + tile.o * between,
-            width_of(p.linear, tile.o), out + g * zero_group * panel, next, next != nullptr ? wanted.lines : 0);
+        kernels_.listed_transposed_product(std::min(zero_group, columns - g * zero_group),
+                                           {static_cast<std::int64_t>(parts), list.data(), count.data()}, input + g * zero_group, gradient,
+                                           width_of(p.linear, tile.o), out + g * zero_group * panel, next,
+                                           next != nullptr ? wanted.lines : 0);
     }
 }
 
 /// give(offset, n, gradient) for each vector of panel o.
-void Update::vector_gradients(Tile const& tile, Half half, auto&& give) const {
+void Update::vector_gradients(Share const& share, Tile const& tile, Half half, auto&& give) const {
     std::int64_t const o = tile.o;
     PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(tile.layer)];
-    LayerSpace const& s = space_.layers[static_cast<std::size_t>(tile.layer)];
     StoredLayer const& stored = store_.layer(tile.layer);
-    std::int64_t const between = space_.between();
+    auto const layer = [&](std::int64_t q) -> LayerSpace const& {
+        return of_panel(share, tile.layer, q).layers[static_cast<std::size_t>(tile.layer)];
+    };
+    auto const slope_part = [&](std::int64_t q) { return layer(q).slope_part + q * of_panel(share, tile.layer, q).between(); };
     alignas(64) std::array<float, panel> of{};
     if (p.bias.exists()) {
-        gradient(tile, half, of.data(), {});
+        gradient(share, tile, half, of.data(), {});
         give(stored.bias.offset + o * panel, panel, of.data());
     }
     if (p.batch_norm()) {
-        give(stored.gamma.offset + o * panel, panel, s.gamma_gradient + o * panel);
-        give(stored.beta.offset + o * panel, panel, s.beta_gradient + o * panel);
+        give(stored.gamma.offset + o * panel, panel, layer(o).gamma_gradient + o * panel);
+        give(stored.beta.offset + o * panel, panel, layer(o).beta_gradient + o * panel);
     }
     if (!p.slope.exists()) return;
     if (p.slope.size > 1) {
-        kernels_.column_sums(rows_, s.slope_part + o * between, of.data());
+        kernels_.column_sums(rows_, slope_part(o), of.data());
         give(stored.slope.offset + o * panel, panel, of.data());
     } else if (o == 0) {
         double sum = 0.0;
         for (std::int64_t q = 0; q < panels(p.out); ++q) {
-            kernels_.column_sums(rows_, s.slope_part + q * between, of.data());
+            kernels_.column_sums(rows_, slope_part(q), of.data());
             for (std::int64_t c = 0; c < std::min(panel, p.out - q * panel); ++c)
                 sum += static_cast<double>(of[static_cast<std::size_t>(c)]);
         }
@@ -227,10 +241,10 @@ Wanted Update::wanted(Tile const& tile, Half half) const {
 }
 
 /// @return whether all new parameters are finite
-bool Update::finish(Tile const& tile, Half half, UpdateNumbers const& numbers) {
+bool Update::finish(Share const& share, Tile const& tile, Half half, UpdateNumbers const& numbers) {
     float bad = 0.0f;
     if (tile.vectors) {
-        vector_gradients(tile, half, [&](std::int64_t at, std::int64_t n, float const* g) { bad += update(numbers, at, n, g); });
+        vector_gradients(share, tile, half, [&](std::int64_t at, std::int64_t n, float const* g) { bad += update(numbers, at, n, g); });
         return bad == 0.0f;
     }
     PlannedLayer const& p = plan_.layers[static_cast<std::size_t>(tile.layer)];
@@ -238,7 +252,7 @@ bool Update::finish(Tile const& tile, Half half, UpdateNumbers const& numbers) {
     // Columns that a product does not write are zero.
     alignas(64) std::array<float, block> g;
     if (width_of(p.linear, tile.o) < panel) g.fill(0.0f);
-    gradient(tile, half, g.data(), wanted(tile, half));
+    gradient(share, tile, half, g.data(), wanted(tile, half));
     bad = update(numbers, offset(tile), rows * panel, g.data());
     copy(tile);
     return bad == 0.0f;
@@ -248,7 +262,7 @@ bool Update::apply(Share const& share, UpdateNumbers const& numbers) {
     constexpr std::int64_t several = 3;
     bool finite = true;
     auto const finish_half = [&](Half half) {
-        return [&, half](Tile const& tile) { finite = finish(tile, halved(tile) ? half : Half::both, numbers) && finite; };
+        return [&, half](Tile const& tile) { finite = finish(share, tile, halved(tile) ? half : Half::both, numbers) && finite; };
     };
     if (share.threads == 1) {
         for (Tile const& tile : tiles_) finish_half(Half::both)(tile);
@@ -260,7 +274,7 @@ bool Update::apply(Share const& share, UpdateNumbers const& numbers) {
         for (std::size_t const k : {mine, 1 - mine})
             take(others_[k], k == mine ? several : 1, [&](Tile const& tile) {
                 float* const part = parts_.data() + tile.part;
-                sums(tile, half_of(k), part, {{part}, tile.vectors ? 2 : block / 16});
+                sums(share, tile, half_of(k), part, {{part}, tile.vectors ? 2 : block / 16});
             });
         if (!share.meet()) return false;  // the parts are there
     }
@@ -269,11 +283,12 @@ bool Update::apply(Share const& share, UpdateNumbers const& numbers) {
     return finite;
 }
 
-void Update::gradients(float* out) {
+void Update::gradients(Share const& share, float* out) {
     for (Queue& queue : own_)
         take(queue, 1, [&](Tile const& tile) {
-            if (!tile.vectors) return gradient(tile, Half::both, out + offset(tile), {});
-            vector_gradients(tile, Half::both, [&](std::int64_t at, std::int64_t n, float const* g) { std::copy_n(g, n, out + at); });
+            if (!tile.vectors) return gradient(share, tile, Half::both, out + offset(tile), {});
+            vector_gradients(share, tile, Half::both,
+                             [&](std::int64_t at, std::int64_t n, float const* g) { std::copy_n(g, n, out + at); });
         });
 }
 

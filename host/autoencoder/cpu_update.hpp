@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <span>
 #include <vector>
 
 namespace ca3::autoencoder::cpu {
@@ -22,15 +23,16 @@ namespace ca3::autoencoder::cpu {
 /// the other.
 class Update {
 public:
-    Update(Plan const& plan, Kernels const& kernels, Store& store, Workspace& space);
+    Update(Plan const& plan, Kernels const& kernels, Store& store, Common const& common);
 
     /// All tiles are free to be taken again. One thread calls it while no other takes any.
-    void begin(std::int64_t rows, int threads);
+    /// @param spaces one, or one for each thread: with the inputs of all layers, and gradients of the panels that are the thread's
+    void begin(std::int64_t rows, int threads, std::span<Workspace* const> spaces);
 
     /// Gradients and updates of the tiles that this thread takes; threads may meet. @return whether all new parameters are finite
     bool apply(Share const& share, UpdateNumbers const& numbers);
     /// Gradients only, in the layout of Store::parameters.
-    void gradients(float* out);
+    void gradients(Share const& share, float* out);
     /// Squared sums of this thread's portions of a gradient; total_square() adds them once all threads are done.
     void square(int thread, int threads, float const* gradient);
     [[nodiscard]] double total_square() const;
@@ -59,12 +61,17 @@ private:
     /// use(tile) for tiles that nobody has taken yet, `several` at a time.
     void take(Queue& queue, std::int64_t several, auto&& use);
     [[nodiscard]] bool halved(Tile const& tile) const { return middle_[static_cast<std::size_t>(tile.layer)] > 0; }
+    /// Where a thread reads.
+    [[nodiscard]] Workspace const& own(Share const& share) const {
+        return *spaces_[share.by_panels ? static_cast<std::size_t>(share.thread) : 0];
+    }
+    [[nodiscard]] Workspace const& of_panel(Share const& share, int layer, std::int64_t o) const;
     /// Of the weights, dW^T, or of the bias; half: of which the sums are not there yet.
-    void gradient(Tile const& tile, Half half, float* out, Wanted const& wanted) const;
-    void sums(Tile const& tile, Half half, float* out, Wanted const& wanted) const;
-    void first_layer_sums(Tile const& tile, Half half, float* out, Wanted const& wanted) const;
-    void vector_gradients(Tile const& tile, Half half, auto&& give) const;
-    bool finish(Tile const& tile, Half half, UpdateNumbers const& numbers);
+    void gradient(Share const& share, Tile const& tile, Half half, float* out, Wanted const& wanted) const;
+    void sums(Share const& share, Tile const& tile, Half half, float* out, Wanted const& wanted) const;
+    void first_layer_sums(Share const& share, Tile const& tile, Half half, float* out, Wanted const& wanted) const;
+    void vector_gradients(Share const& share, Tile const& tile, Half half, auto&& give) const;
+    bool finish(Share const& share, Tile const& tile, Half half, UpdateNumbers const& numbers);
     [[nodiscard]] Wanted wanted(Tile const& tile, Half half) const;
     /// Of the weights of a tile, in Store::parameters.
     [[nodiscard]] std::int64_t offset(Tile const& tile) const;
@@ -76,7 +83,8 @@ private:
     Plan const& plan_;
     Kernels const& kernels_;
     Store& store_;
-    Workspace& space_;
+    Common const& common_;
+    std::span<Workspace* const> spaces_;
     std::vector<std::vector<int>> tied_;  ///< to each layer
     std::int64_t rows_ = -1;              ///< of the batch
     bool hands_over_ = false;             ///< threads do to each other

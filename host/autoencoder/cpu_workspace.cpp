@@ -14,6 +14,16 @@ bool needs_argument(Kind kind) {
 
 }  // namespace
 
+void Common::fit_handed(Plan const& plan, std::int64_t rows) {
+    if (rows <= handed_rows_) return;
+    std::int64_t widest = 0;
+    for (auto const& p : plan.layers) widest = std::max({widest, p.in, p.linear});
+    handed_rows_ = 0;
+    handed_ = {};
+    handed_.assign(static_cast<std::size_t>(2 * panels(widest) * rows * panel), 0.0f);
+    handed_rows_ = rows;
+}
+
 float* Workspace::take_values(std::int64_t count) {
     std::int64_t const first = taken_;
     taken_ += (count + 15) / 16 * 16;
@@ -54,10 +64,8 @@ void Workspace::fit(Plan const& plan, std::int64_t rows, bool with_gradients) {
     lay_out(plan);  // counts only
     capacity = 0;   // in case of a throw
     memory_.assign(static_cast<std::size_t>(taken_), 0.0f);
-    row_loss_.assign(static_cast<std::size_t>(wanted), 0.0);
     capacity = wanted;
     lay_out(plan);
-    row_loss = row_loss_.data();
 }
 
 void Workspace::lay_out(Plan const& plan) {
@@ -68,10 +76,6 @@ void Workspace::lay_out(Plan const& plan) {
     target = take(plan.outputs());
     if (gradients_) input_gradient = take(plan.inputs);
     sums = take_values(capacity * 16);
-    std::int64_t widest = 0;
-    for (auto const& p : plan.layers) widest = std::max(widest, p.in);
-    if (gradients_)
-        for (float*& panels_of_layer : handed) panels_of_layer = take_values(panels(widest) * between_handed());
     for (auto const& p : plan.layers) {
         bool const gaussian = p.activation.kind == Kind::gaussian;
         LayerSpace s;

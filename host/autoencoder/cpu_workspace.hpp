@@ -1,11 +1,8 @@
 #pragma once
 
 #include "autoencoder/cpu_kernels.hpp"
-#include "autoencoder/cpu_share.hpp"
 #include "core/aligned.hpp"
 
-#include <algorithm>
-#include <array>
 #include <vector>
 
 namespace ca3::autoencoder::cpu {
@@ -49,7 +46,24 @@ struct Nonzeros {
     std::int64_t rows_of_group = 0;
 };
 
-/// Memory for one batch. Columns past the last of a matrix stay zero or at least finite.
+/// What the threads of a batch tell each other.
+struct Common {
+    std::vector<double> row_loss;
+    std::vector<Nonzeros> nonzeros;  ///< of each thread's rows
+
+    /// Makes room for the matrices that threads hand over, of at most so many rows.
+    void fit_handed(Plan const& plan, std::int64_t rows);
+    /// Two that take turns: who writes one has met all that read it since it was written last.
+    [[nodiscard]] float* handed(int turn) { return handed_.data() + turn % 2 * static_cast<std::int64_t>(handed_.size() / 2); }
+    [[nodiscard]] std::int64_t between_handed() const { return handed_rows_ * panel; }
+
+private:
+    AlignedVector<float> handed_;
+    std::int64_t handed_rows_ = 0;
+};
+
+/// Memory for one batch, of all threads or, where they share panels, of one. Columns past the last of a matrix stay zero or at least
+/// finite.
 class Workspace {
 public:
     explicit Workspace(Kernels const& kernels) : kernels_(kernels) {}
@@ -65,15 +79,12 @@ public:
     Operand input_operand;
     float* target = nullptr;
     float* input_gradient = nullptr;
-    float* sums = nullptr;       ///< capacity x 16: partial sums of the loss
-    double* row_loss = nullptr;  ///< capacity
-    std::array<float*, 2> handed{};  ///< in turns, panels that one half of the threads makes for the other
+    float* sums = nullptr;  ///< capacity x 16: partial sums of the loss
     std::vector<LayerSpace> layers;
-    std::vector<Nonzeros> nonzeros;  ///< for each thread
+    int turn = 0;  ///< of Common::handed
 
     /// From panel to panel.
     [[nodiscard]] std::int64_t between() const { return capacity * panel; }
-    [[nodiscard]] std::int64_t between_handed() const { return std::min(capacity, most_rows_by_panels) * panel; }
     [[nodiscard]] std::int64_t between_down() const { return kernels_.places(capacity) * panel; }
 
 private:
@@ -87,7 +98,6 @@ private:
     bool gradients_ = false;
     AlignedVector<float> memory_;
     std::int64_t taken_ = 0;  ///< of `memory_`; more while it is laid out for the first time
-    AlignedVector<double> row_loss_;
 };
 
 }  // namespace ca3::autoencoder::cpu
