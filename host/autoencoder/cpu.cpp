@@ -77,6 +77,7 @@ public:
         BatchMaker const maker(job.data, plan_.inputs, context_.instruction_set());
         int const threads = threads_for(job.rows);
         gradient_.assign(store_.parameters.size(), 0.0f);
+        store_.renew_copies();
         if (job.inputs != nullptr) store_.copy_weight(0);
         Batch batch =
             batch_of(maker, job.data, job.objective, {job.rows, job.rows}, 0, job.training, static_cast<std::uint32_t>(job.random_step));
@@ -85,7 +86,7 @@ public:
         batch.counted = counted_rows(job.data, job.begin, job.rows);
         in_threads(threads, [&](Share share) {
             Share const own = rows_of(share, batch.rows);
-            if (share.thread == 0) update_.begin(batch.rows, share.threads, spaces(own));
+            if (share.thread == 0) update_.begin(batch.rows, share.threads, spaces(own), true);
             forward_pass(batch, own);
             pass().backward(batch, own, job.inputs != nullptr);
             if (!share.meet()) return;
@@ -146,14 +147,25 @@ private:
         std::atomic<bool> sound{true};
         std::int64_t finished = first;
         Clock::time_point begin{};
-        for (std::int64_t const k : {first, last - 1})
-            fit_panels(batch_of(maker, job.data, job.objective, job.batches, k, true, 0), threads);
+        // Batches are of one size or, at the end of an epoch, smaller.
+        bool turned = true;
+        for (std::int64_t const k : {std::int64_t{0}, job.batches.count() - 1}) {
+            Batch const batch = batch_of(maker, job.data, job.objective, job.batches, k, true, 0);
+            bool const by_panels = pass().worth_panels(batch, threads);
+            if (by_panels) fit_panels(batch.rows, threads);
+            turned = turned && by_panels && pass().worth_turning(batch);
+        }
+        if (turned)
+            store_.leave_copies();
+        else
+            store_.renew_copies();
         in_threads(threads, [&](Share share) {
             for (std::int64_t k = first; k < last; ++k) {
                 if (share.thread == 0 && k == first + ThreadChoice::warm) begin = Clock::now();
                 Batch batch =
                     batch_of(maker, job.data, job.objective, job.batches, k, true, static_cast<std::uint32_t>(job.random_step + k));
                 batch.backward = true;
+                batch.turned = turned;
                 UpdateNumbers const numbers = update_numbers(job.rule, store_.steps + k - job.first + 1);
                 if (!train_step(job, batch, share, numbers, sound)) return;
                 if (share.thread == 0) finished = k + 1;
@@ -175,14 +187,18 @@ private:
         common_.row_loss.resize(std::max(common_.row_loss.size(), static_cast<std::size_t>(rows)));
     }
 
-    /// Workspaces of all threads for batches of which these share panels, if they will.
-    void fit_panels(Batch const& batch, int threads) {
-        if (!pass().worth_panels(batch, threads)) return;
-        common_.fit_handed(plan_, batch.rows);
+    /// Workspaces of all threads for batches of which these share panels.
+    void fit_panels(std::int64_t rows, int threads) {
+        common_.fit_handed(plan_, rows);
         while (std::ssize(others_) < threads - 1) others_.push_back(std::make_unique<Workspace>(kernels_));
-        for (auto const& other : others_) other->fit(plan_, batch.rows, true);
+        for (auto const& other : others_) other->fit(plan_, rows, true);
         spaces_ = {&space_};
         for (auto const& other : others_) spaces_.push_back(other.get());
+        std::int64_t widest = 0;
+        for (auto const& p : plan_.layers) widest = std::max(widest, p.linear);
+        auto const size = static_cast<std::size_t>(panels(rows) * panels(widest) * panel * panel);
+        for (Workspace* const space : spaces_)
+            if (space->turned.size() < size) space->turned.assign(size, 0.0f);
     }
 
     /// One, or one for each thread.
@@ -261,7 +277,7 @@ private:
     bool train_step(TrainJob const& job, Batch const& batch, Share const& share, UpdateNumbers numbers, std::atomic<bool>& sound) {
         Share own = rows_of(share, batch.rows);
         own.by_panels = pass().worth_panels(batch, share.threads);
-        if (share.thread == 0) update_.begin(batch.rows, share.threads, spaces(own));
+        if (share.thread == 0) update_.begin(batch.rows, share.threads, spaces(own), !batch.turned);
         forward_pass(batch, own);
         pass(own).backward(batch, own, false);
         if (!share.meet()) return false;

@@ -46,6 +46,11 @@ void Pass::load(Batch const& batch, Share const& share, bool targets) const {
     if (share.by_panels) hand_rows(space_.target, plan_.outputs(), share);
 }
 
+bool Pass::worth_turning(Batch const& batch) const {
+    std::int64_t const padded = (batch.rows + 15) / 16 * 16;  // as the products compute them then
+    return 10 * padded <= 11 * batch.rows && std::ranges::none_of(plan_.layers, [](auto const& p) { return p.tied_to >= 0; });
+}
+
 /// Of a matrix of which each thread has made some rows gives it the others.
 void Pass::hand_rows(float* matrix, std::int64_t columns, Share const& share) const {
     float* const handed = common_.handed(space_.turn++);

@@ -23,6 +23,7 @@ struct Batch {
     std::int64_t number = 0;  ///< of its first row in the streams of the corruptions
     bool training = false;
     bool backward = false;  ///< a backward pass follows
+    bool turned = false;    ///< it transposes gradients, and reads weights as the forward pass does (Pass::worth_turning)
     std::uint32_t step = 0;
     std::int64_t counted = 0;  ///< rows whose class counts
 };
@@ -40,6 +41,8 @@ public:
     /// Whether threads do better to share the panels of each layer than the rows: of a small batch they would fetch all weights otherwise,
     /// half of which the other has just written. No number depends on it.
     [[nodiscard]] bool worth_panels(Batch const&, int threads) const;
+    /// Whether threads that share panels do better to transpose the gradients of a batch than the weights. No number depends on it.
+    [[nodiscard]] bool worth_turning(Batch const&) const;
     /// All layers, the loss of each row, and the gradient of the last layer's output.
     void forward_to_loss(Batch const&, Share const&) const;
     /// Gradients of all layers' linear maps; that of the input where asked for.
@@ -68,13 +71,15 @@ private:
     void activation_gradient(int l, Batch const&, Share const&) const;
     void normalisation_gradient(int l, Batch const&, Share const&) const;
     void input_gradient(int l, Batch const&, Share const&) const;
-    void input_gradient_by_halves(int l, std::int64_t middle, Share const&) const;
+    void input_gradient_by_halves(int l, std::int64_t middle, Batch const&, Share const&) const;
     /// Places of units first ... last-1.
     struct Units {
         std::int64_t first = 0;
         std::int64_t last = 0;
     };
     void propagate(int l, std::int64_t i, Units, float const* next, Share const&, float* to) const;
+    void turn_gradient(int l, Units, Share const&) const;
+    void propagate_turned(int l, std::int64_t first, std::int64_t last, Units, Share const&, auto&& to) const;
     [[nodiscard]] float const* backward_weight(int l, std::int64_t i, std::int64_t unit) const;
 
     /// Where the rows that a share works on are not zero.

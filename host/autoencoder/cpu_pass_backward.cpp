@@ -150,26 +150,62 @@ void Pass::propagate(int l, std::int64_t i, Units units, float const* next, Shar
                      width_of(planned(l).in, i), nullptr, to);
 }
 
+/// The gradient of some units of layer l, transposed: a row for each unit, rows of the batch in panels.
+void Pass::turn_gradient(int l, Units units, Share const& share) const {
+    std::int64_t const across = panels(planned(l).linear), rows = share.batch;
+    for (std::int64_t q = 0; q < panels(rows); ++q)
+        for (std::int64_t o = units.first / panel; o < panels(units.last); ++o)
+            kernels_.transpose(std::min(panel, rows - q * panel), panel,
+                               space(l).linear_gradient + o * space_.between() + q * panel * panel,
+                               space_.turned.data() + (q * across + o) * panel * panel);
+}
+
+/// Panels first ... last-1 of the gradient of what layer l reads, summed over some units in the same order: (dz W)^T = W^T dz^T.
+void Pass::propagate_turned(int l, std::int64_t first, std::int64_t last, Units units, Share const& share, auto&& to) const {
+    constexpr std::int64_t together = 4;  // panels of a product, whose weights then stay in the caches for all rows of the batch
+    alignas(64) std::array<float, together * panel * panel> sum;
+    auto const& p = planned(l);
+    std::int64_t const rows = share.batch;
+    float const* const weight = store_.forward_weight(l) + units.first * p.in;
+    for (std::int64_t i = first; i < last; i += together) {
+        std::int64_t const inputs = std::min(p.in, std::min(last, i + together) * panel) - i * panel;
+        for (std::int64_t q = 0; q < panels(rows); ++q) {
+            std::int64_t const some = std::min(panel, rows - q * panel);
+            float const* const gradient = space_.turned.data() + (q * panels(p.linear) * panel + units.first) * panel;
+            kernels_.product(inputs, units.last - units.first, weight + i * panel * panel, p.in * panel, gradient, nullptr,
+                             width_of(rows, q), nullptr, sum.data());
+            for (std::int64_t j = 0; j * panel < inputs; ++j)
+                kernels_.transpose(std::min(panel, inputs - j * panel), some, sum.data() + j * panel * panel,
+                                   to(i + j) + q * panel * panel);
+        }
+    }
+}
+
 void Pass::input_gradient(int l, Batch const& batch, Share const& share) const {
     auto const& p = planned(l);
     std::int64_t const places = kernels_.places(p.linear), middle = kernels_.together == 1 ? middle_unit(batch.rows, p.linear) : 0;
-    if (share.by_panels && middle > 0 && share.threads % 2 == 0) return input_gradient_by_halves(l, middle, share);
+    if (share.by_panels && middle > 0 && share.threads % 2 == 0) return input_gradient_by_halves(l, middle, batch, share);
     float* const below = l == 0 ? space_.input_gradient : space(l - 1).gradient;
     alignas(64) std::array<float, most_rows_by_panels * panel> second;
     if (share.by_panels) hand_panels(space(l).linear_gradient, p.linear, share, 0, batch.rows);
     auto const [first, last] = share.of(panels(p.in));
+    if (batch.turned) turn_gradient(l, {0, p.linear}, share);
     for (std::int64_t i = first; i < last; ++i) {
         float* const sum = at(below, i, share);
         float const* const following = i + 1 < last ? backward_weight(l, i + 1, 0) : nullptr;
-        propagate(l, i, {0, middle > 0 ? middle : places}, middle > 0 ? backward_weight(l, i, middle) : following, share, sum);
+        auto const add_up = [&](Units units, float const* next, float* to) {
+            if (batch.turned) return propagate_turned(l, i, i + 1, units, share, [&](std::int64_t) { return to; });
+            propagate(l, i, units, next, share, to);
+        };
+        add_up({0, middle > 0 ? middle : places}, middle > 0 ? backward_weight(l, i, middle) : following, sum);
         if (middle == 0) continue;
-        propagate(l, i, {middle, places}, following, share, second.data());
+        add_up({middle, places}, following, second.data());
         kernels_.add(share.rows() * panel, sum, second.data(), sum);
     }
 }
 
 /// Each half of the threads sums up its half of the units for all panels, first for those of the other half, which it hands over.
-void Pass::input_gradient_by_halves(int l, std::int64_t middle, Share const& share) const {
+void Pass::input_gradient_by_halves(int l, std::int64_t middle, Batch const& batch, Share const& share) const {
     auto const& p = planned(l);
     std::int64_t const several = share.threads / 2, half = share.thread / several, member = share.thread % several;
     std::int64_t const all = panels(p.in), theirs = half == 0 ? all / 2 : 0, count = half == 0 ? all - all / 2 : all / 2;
@@ -182,8 +218,14 @@ void Pass::input_gradient_by_halves(int l, std::int64_t middle, Share const& sha
     float* const handed = common_.handed(space_.turn++);
     auto const handed_panel = [&](std::int64_t i) { return handed + i * common_.between_handed(); };
     std::int64_t const first = theirs + count * member / several, last = theirs + count * (member + 1) / several;
-    for (std::int64_t i = first; i < last; ++i) propagate(l, i, units, weight(i + 1 < last ? i + 1 : own), share, handed_panel(i));
-    for (std::int64_t i = own; i < end; ++i) propagate(l, i, units, i + 1 < end ? weight(i + 1) : nullptr, share, own_panel(i));
+    if (batch.turned) {
+        turn_gradient(l, units, share);
+        propagate_turned(l, first, last, units, share, handed_panel);
+        propagate_turned(l, own, end, units, share, own_panel);
+    } else {
+        for (std::int64_t i = first; i < last; ++i) propagate(l, i, units, weight(i + 1 < last ? i + 1 : own), share, handed_panel(i));
+        for (std::int64_t i = own; i < end; ++i) propagate(l, i, units, i + 1 < end ? weight(i + 1) : nullptr, share, own_panel(i));
+    }
     share.meet();  // what is handed over is there
     for (std::int64_t i = own; i < end; ++i) kernels_.add(share.rows() * panel, own_panel(i), handed_panel(i), own_panel(i));
 }

@@ -100,7 +100,8 @@ void Store::put(State const& state) {
     pack(state.second, second);
     for_buffers([&](std::size_t a, std::size_t b) { buffers[b] = static_cast<float>(state.buffers[a]); });
     steps = state.steps;
-    for (int l = 0; l < static_cast<int>(layers_.size()); ++l) copy_weight(l);
+    left_ = true;
+    renew_copies();
 }
 
 void Store::get(State& state) const {
@@ -126,12 +127,18 @@ void Store::take_back() {
     second = kept_.second;
     buffers = kept_.buffers;
     steps = kept_.steps;
-    for (int l = 0; l < static_cast<int>(layers_.size()); ++l) copy_weight(l);
+    left_ = true;
+    renew_copies();
 }
 
 void Store::want_moments(UpdateRule const& rule) {
     if (rule.has_first()) first.resize(parameters.size());
     if (rule.has_second()) second.resize(parameters.size());
+}
+
+void Store::renew_copies() {
+    for (int l = 0; left_ && l < static_cast<int>(layers_.size()); ++l) copy_weight(l);
+    left_ = false;
 }
 
 void Store::copy_weight(int l) {

@@ -42,6 +42,9 @@ public:
     void want_moments(UpdateRule const&);
     /// Makes the copies of a layer's weight anew.
     void copy_weight(int l);
+    /// Training without the backward product's copies leaves these as they are; who reads them asks for new ones first.
+    void leave_copies() { left_ = true; }
+    void renew_copies();
     /// The same for panel i of the inputs and panel o of the units. @param backward also the copy that the backward product reads
     void copy_tile(int l, std::int64_t o, std::int64_t i, bool backward);
     /// Where that copy lies.
@@ -78,6 +81,7 @@ private:
     std::vector<StoredLayer> layers_;
     std::int64_t size_ = 0;
     std::int64_t buffer_size_ = 0;
+    bool left_ = false;  ///< some copies are of older weights
     struct Kept {
         AlignedVector<float> parameters, first, second, buffers;
         std::int64_t steps = 0;

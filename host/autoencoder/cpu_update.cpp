@@ -46,8 +46,9 @@ Update::Update(Plan const& plan, Kernels const& kernels, Store& store, Common co
     squares_.assign((store.parameters.size() + portion - 1) / portion, 0.0);
 }
 
-void Update::begin(std::int64_t rows, int threads, std::span<Workspace* const> spaces) {
+void Update::begin(std::int64_t rows, int threads, std::span<Workspace* const> spaces, bool copies) {
     spaces_ = spaces;
+    copies_ = copies;
     if (rows != rows_ || (threads > 1) != hands_over_) share_out(rows, threads > 1);
     for (Queue* const queue : {others_.data(), others_.data() + 1, own_.data(), own_.data() + 1})
         queue->next.store(queue->first, std::memory_order_relaxed);
@@ -224,7 +225,7 @@ std::int64_t Update::offset(Tile const& tile) const {
 }
 
 bool Update::turns(Tile const& tile) const {
-    return tile.layer > 0 || !tied_.front().empty();
+    return copies_ && (tile.layer > 0 || !tied_.front().empty());
 }
 
 void Update::copy(Tile const& tile) const {

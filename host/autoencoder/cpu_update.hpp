@@ -27,7 +27,8 @@ public:
 
     /// All tiles are free to be taken again. One thread calls it while no other takes any.
     /// @param spaces one, or one for each thread: with the inputs of all layers, and gradients of the panels that are the thread's
-    void begin(std::int64_t rows, int threads, std::span<Workspace* const> spaces);
+    /// @param copies whether the backward product reads copies of the weights
+    void begin(std::int64_t rows, int threads, std::span<Workspace* const> spaces, bool copies);
 
     /// Gradients and updates of the tiles that this thread takes; threads may meet. @return whether all new parameters are finite
     bool apply(Share const& share, UpdateNumbers const& numbers);
@@ -85,6 +86,7 @@ private:
     Store& store_;
     Common const& common_;
     std::span<Workspace* const> spaces_;
+    bool copies_ = true;
     std::vector<std::vector<int>> tied_;  ///< to each layer
     std::int64_t rows_ = -1;              ///< of the batch
     bool hands_over_ = false;             ///< threads do to each other

@@ -81,7 +81,8 @@ public:
     float* input_gradient = nullptr;
     float* sums = nullptr;  ///< capacity x 16: partial sums of the loss
     std::vector<LayerSpace> layers;
-    int turn = 0;  ///< of Common::handed
+    int turn = 0;                 ///< of Common::handed
+    AlignedVector<float> turned;  ///< a layer's gradient, transposed
 
     /// From panel to panel.
     [[nodiscard]] std::int64_t between() const { return capacity * panel; }

@@ -121,8 +121,9 @@ TEST(Training, OfSmallBatchesByALargeNetworkIsBitIdenticalForAnyThreadsAndInstru
                            {768, hyperbolic_tangent},
                            {784, sigmoid}};
     auto const sets = supported_instruction_sets();
-    for (auto const& [loss, clip] : {std::pair{Loss::mse, 0.0}, {Loss::l1, 0.01}, {Loss::bce, 0.0}}) {
-        FitOptions options{.epochs = 2, .batch = 37, .loss = loss, .clip_norm = clip};
+    // Batches of which threads transpose the gradients, all or some, and none (cpu::Pass::worth_turning).
+    for (auto const& [loss, batch, clip] : {std::tuple{Loss::mse, 31, 0.0}, {Loss::l1, 48, 0.01}, {Loss::bce, 37, 0.0}}) {
+        FitOptions options{.epochs = 2, .batch = batch, .loss = loss, .clip_norm = clip};
         if (loss == Loss::l1) options.corrupt = {SaltAndPepper{0.2}};
         Model one(Context::cpu({1, sets.back()}), net, {.seed = 5});
         History const first = one.fit(digits, options);
