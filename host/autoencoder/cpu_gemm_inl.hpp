@@ -47,10 +47,6 @@ void tile(std::int64_t k, float const* __restrict a, std::int64_t a_panel, float
             for (; n < k; ++n) add(a + panel * n, b + panel * n);
         });
     } else {
-        repeat<Rows>([&](auto i) CA3_INLINED {
-            __builtin_prefetch(c + panel * i, 1, 3);
-            if constexpr (Vectors * V::width > line) __builtin_prefetch(c + panel * i + line, 1, 3);
-        });
         sum_up<V, Rows, Vectors>(panel, init, c, [&](auto&& add) CA3_INLINED {
             for (; k > panel; k -= panel, a += a_panel) {
                 for (std::int64_t n = 0; n < panel; ++n, next += panel, b += panel) {
@@ -172,8 +168,7 @@ void listed_transposed_tile(Lists const& lists, float const* __restrict a, float
                             std::int64_t lines) {
     sum_up<V, Rows, Vectors>(1, nullptr, c, [&](auto&& add) CA3_INLINED {
         for (std::int64_t part = 0; part < lists.parts; ++part) {
-            std::uint32_t const* const list = lists.list[part];
-            std::int64_t const count = lists.count[part];
+            auto const [list, count] = lists.part[part];
             for (std::int64_t n = 0; n < count; ++n, next += line) {
                 if (lines-- > 0) __builtin_prefetch(next, 1, 3);
                 add(a + panel * static_cast<std::int64_t>(list[n]), b + panel * static_cast<std::int64_t>(list[n]));

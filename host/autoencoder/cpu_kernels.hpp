@@ -53,9 +53,12 @@ struct Wanted {
 
 /// Numbers of rows, upwards, in parts.
 struct Lists {
+    struct Part {
+        std::uint32_t const* rows = nullptr;
+        std::int64_t count = 0;
+    };
+    Part const* part = nullptr;
     std::int64_t parts = 0;
-    std::uint32_t const* const* list = nullptr;
-    std::int64_t const* count = nullptr;
 };
 
 struct Kernels {

@@ -68,17 +68,25 @@ void Pass::hand_rows(float* matrix, std::int64_t columns, Share const& share) co
     }
 }
 
-/// Of a matrix of which each thread has made some panels gives it rows first ... last-1 of the others.
-void Pass::hand_panels(float* matrix, std::int64_t columns, Share const& share, std::int64_t first, std::int64_t last) const {
-    float* const handed = common_.handed(space_.turn++);
+/// Hands over a panel that the thread has made, and, once it has handed over all of a matrix, takes rows first ... last-1 of the others'.
+void Pass::give_panel(float const* matrix, std::int64_t p, Share const& share) const {
+    std::copy_n(matrix + p * space_.between(), share.batch * panel, common_.handed(space_.turn) + p * common_.between_handed());
+}
+
+void Pass::take_panels(float* matrix, std::int64_t columns, Share const& share, std::int64_t first, std::int64_t last) const {
+    float const* const handed = common_.handed(space_.turn++) + first * panel;
     auto const [own, end] = share.of(panels(columns));
-    for (std::int64_t p = own; p < end; ++p)
-        std::copy_n(matrix + p * space_.between(), share.batch * panel, handed + p * common_.between_handed());
     share.meet();
     for (std::int64_t p = 0; p < panels(columns); ++p)
         if (p < own || p >= end)
-            std::copy_n(handed + p * common_.between_handed() + first * panel, (last - first) * panel,
-                        matrix + p * space_.between() + first * panel);
+            std::copy_n(handed + p * common_.between_handed(), (last - first) * panel, matrix + p * space_.between() + first * panel);
+}
+
+/// Of a matrix of which each thread has made some panels gives it the others.
+void Pass::hand_panels(float* matrix, std::int64_t columns, Share const& share) const {
+    auto const [own, end] = share.of(panels(columns));
+    for (std::int64_t p = own; p < end; ++p) give_panel(matrix, p, share);
+    take_panels(matrix, columns, share, 0, share.batch);
 }
 
 void Pass::find_zeros(Batch const& batch, Share const& share) const {
@@ -141,9 +149,10 @@ void Pass::forward_by_panels(Batch const& batch, Share const& share) const {
     int const last = static_cast<int>(plan_.layers.size()) - 1;
     for (int l = 0; l <= last; ++l) {
         layer(l, batch, all, l == last);
-        if (l < last) hand_panels(space(l).out, planned(l).out, share, 0, batch.rows);
+        // Of the outputs the losses of the thread's rows need all.
+        bool const some = l == last;
+        take_panels(space(l).out, planned(l).out, share, some ? share.first : 0, some ? share.last : batch.rows);
     }
-    hand_panels(space(last).out, plan_.outputs(), share, share.first, share.last);
     // The loss of a row is one sum over all panels, in their order.
     alignas(64) std::array<float, most_rows_by_panels * panel> gradient;
     for (std::int64_t o = 0; o < panels(plan_.outputs()); ++o) value_loss(batch, share, o, gradient.data(), space_.sums + share.first * 16);
@@ -205,6 +214,7 @@ void Pass::linear(int l, Batch const& batch, Share const& share, bool with_loss)
         if (!at_once) continue;
         store_.slopes(l, o, slope.data());
         kernels_.activate(p.activation.kind, share.rows(), width, slope.data(), z, at(s.activated, o, share));
+        if (share.by_panels) give_panel(s.out, o, share);
         if (!with_loss) continue;
         if (share.by_panels)
             gradient_of_loss(batch, share, o);

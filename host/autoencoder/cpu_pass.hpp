@@ -51,7 +51,9 @@ public:
 private:
     void find_zeros(Batch const&, Share const&) const;
     void hand_rows(float* matrix, std::int64_t columns, Share const&) const;
-    void hand_panels(float* matrix, std::int64_t columns, Share const&, std::int64_t first, std::int64_t last) const;
+    void give_panel(float const* matrix, std::int64_t p, Share const&) const;
+    void take_panels(float* matrix, std::int64_t columns, Share const&, std::int64_t first, std::int64_t last) const;
+    void hand_panels(float* matrix, std::int64_t columns, Share const&) const;
     void forward_by_panels(Batch const&, Share const&) const;
     void layer(int l, Batch const&, Share const&, bool with_loss) const;
     [[nodiscard]] float const* own_weight(int l, Share const&) const;

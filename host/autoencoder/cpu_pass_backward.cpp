@@ -187,7 +187,7 @@ void Pass::input_gradient(int l, Batch const& batch, Share const& share) const {
     if (share.by_panels && middle > 0 && share.threads % 2 == 0) return input_gradient_by_halves(l, middle, batch, share);
     float* const below = l == 0 ? space_.input_gradient : space(l - 1).gradient;
     alignas(64) std::array<float, most_rows_by_panels * panel> second;
-    if (share.by_panels) hand_panels(space(l).linear_gradient, p.linear, share, 0, batch.rows);
+    if (share.by_panels) hand_panels(space(l).linear_gradient, p.linear, share);
     auto const [first, last] = share.of(panels(p.in));
     if (batch.turned) turn_gradient(l, {0, p.linear}, share);
     for (std::int64_t i = first; i < last; ++i) {
@@ -214,7 +214,7 @@ void Pass::input_gradient_by_halves(int l, std::int64_t middle, Batch const& bat
     auto const weight = [&](std::int64_t i) { return backward_weight(l, i, units.first); };
     auto const own_panel = [&](std::int64_t i) { return at(space(l - 1).gradient, i, share); };
 
-    if (several > 1) hand_panels(space(l).linear_gradient, p.linear, share, 0, share.batch);
+    if (several > 1) hand_panels(space(l).linear_gradient, p.linear, share);
     float* const handed = common_.handed(space_.turn++);
     auto const handed_panel = [&](std::int64_t i) { return handed + i * common_.between_handed(); };
     std::int64_t const first = theirs + count * member / several, last = theirs + count * (member + 1) / several;

@@ -159,21 +159,20 @@ void Update::first_layer_sums(Share const& share, Tile const& tile, Half half, f
     float const* const gradient = there.layers.front().gradient_operand.down + tile.o * there.between_down();
     constexpr std::int64_t groups = panel / zero_group;
     std::size_t const parts = common_.nonzeros.size();
-    std::vector<std::uint32_t const*> list(parts);
-    std::vector<std::int64_t> count(parts);
+    // It stays, for a new one might lie beside another thread's, and then a line would go back and forth.
+    thread_local std::vector<Lists::Part> list;
+    list.resize(parts);
     for (std::int64_t g = 0; g * zero_group < columns; ++g) {
         for (std::size_t t = 0; t < parts; ++t) {
             Nonzeros const& zeros = common_.nonzeros[t];
             auto const k = static_cast<std::size_t>(tile.i * groups + g);
             std::int64_t const begin = half == Half::second ? zeros.first_counts[k] : 0;
             std::int64_t const end = half == Half::first ? zeros.first_counts[k] : zeros.row_counts[k];
-            list[t] = zeros.rows.data() + static_cast<std::int64_t>(k) * zeros.rows_of_group + begin;
-            count[t] = end - begin;
+            list[t] = {zeros.rows.data() + static_cast<std::int64_t>(k) * zeros.rows_of_group + begin, end - begin};
         }
         auto const* const next = wanted.block[static_cast<std::size_t>(g)];
-        kernels_.listed_transposed_product(std::min(zero_group, columns - g * zero_group),
-                                           {static_cast<std::int64_t>(parts), list.data(), count.data()}, input + g * zero_group, gradient,
-                                           width_of(p.linear, tile.o), out + g * zero_group * panel, next,
+        kernels_.listed_transposed_product(std::min(zero_group, columns - g * zero_group), {list.data(), static_cast<std::int64_t>(parts)},
+                                           input + g * zero_group, gradient, width_of(p.linear, tile.o), out + g * zero_group * panel, next,
                                            next != nullptr ? wanted.lines : 0);
     }
 }

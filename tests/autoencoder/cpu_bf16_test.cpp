@@ -161,9 +161,9 @@ TEST_P(CpuBf16, ListedProductsGiveTheBitsOfTheWhole) {
             listed = whole;
             kernels_->transposed_product(panel, places, turned.data(), right.data(), width, whole.data(), {});
             for (std::size_t g = 0; g < groups; ++g) {
-                std::uint32_t const* const own = lists[g].data();
+                Lists::Part const own{lists[g].data(), counts[g]};
                 auto const at = static_cast<std::int64_t>(g) * zero_group;
-                kernels_->listed_transposed_product(zero_group, {1, &own, &counts[g]}, turned.data() + at, right.data(), width,
+                kernels_->listed_transposed_product(zero_group, {&own, 1}, turned.data() + at, right.data(), width,
                                                     listed.data() + at * panel, nullptr, 0);
             }
             EXPECT_EQ(whole, listed) << "transposed, share " << share;

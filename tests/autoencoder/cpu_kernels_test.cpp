@@ -148,10 +148,10 @@ TEST(ListedProduct, TransposedGivesTheBitsOfTheWholeProduct) {
                     Vector whole(static_cast<std::size_t>(panel * panel), 0.0f), listed = whole;
                     kernels.transposed_product(panel, rows, a.data(), b.data(), width, whole.data(), {});
                     for (std::size_t g = 0; g < groups; ++g) {
-                        std::array<std::uint32_t const*, 2> const list{lists[g].data(), lists[groups + g].data()};
-                        std::array<std::int64_t, 2> const count{counts[g], counts[groups + g]};
+                        std::array<Lists::Part, 2> const list{
+                            {{lists[g].data(), counts[g]}, {lists[groups + g].data(), counts[groups + g]}}};
                         auto const at = static_cast<std::int64_t>(g) * zero_group;
-                        kernels.listed_transposed_product(zero_group, {2, list.data(), count.data()}, a.data() + at, b.data(), width,
+                        kernels.listed_transposed_product(zero_group, {list.data(), 2}, a.data() + at, b.data(), width,
                                                           listed.data() + at * panel, nullptr, 0);
                     }
                     EXPECT_EQ(whole, listed) << to_string(set) << " rows " << rows << " share " << share;
