@@ -80,6 +80,7 @@ private:
         std::int64_t last = 0;
     };
     void propagate(int l, std::int64_t i, Units, float const* next, Share const&, float* to) const;
+    void add_half(int l, std::int64_t i, Share const&, float const* half, float* sum) const;
     void turn_gradient(int l, Units, Share const&) const;
     void propagate_turned(int l, std::int64_t first, std::int64_t last, Units, Share const&, auto&& to) const;
     [[nodiscard]] float const* backward_weight(int l, std::int64_t i, std::int64_t unit) const;

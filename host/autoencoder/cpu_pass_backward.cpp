@@ -181,12 +181,20 @@ void Pass::propagate_turned(int l, std::int64_t first, std::int64_t last, Units 
     }
 }
 
+/// The second sum for panel i. In columns past the last, which it may have of another matrix, there remain zeros.
+void Pass::add_half(int l, std::int64_t i, Share const& share, float const* half, float* sum) const {
+    kernels_.add(share.rows() * panel, sum, half, sum);
+    std::int64_t const columns = std::min(panel, planned(l).in - i * panel);
+    for (std::int64_t r = 0; columns < panel && r < share.rows(); ++r) std::fill(sum + r * panel + columns, sum + (r + 1) * panel, 0.0f);
+}
+
 void Pass::input_gradient(int l, Batch const& batch, Share const& share) const {
     auto const& p = planned(l);
     std::int64_t const places = kernels_.places(p.linear), middle = kernels_.together == 1 ? middle_unit(batch.rows, p.linear) : 0;
     if (share.by_panels && middle > 0 && share.threads % 2 == 0) return input_gradient_by_halves(l, middle, batch, share);
     float* const below = l == 0 ? space_.input_gradient : space(l - 1).gradient;
     alignas(64) std::array<float, most_rows_by_panels * panel> second;
+    if (middle > 0 && p.in % panel != 0) second.fill(0.0f);
     if (share.by_panels) hand_panels(space(l).linear_gradient, p.linear, share);
     auto const [first, last] = share.of(panels(p.in));
     if (batch.turned) turn_gradient(l, {0, p.linear}, share);
@@ -200,7 +208,7 @@ void Pass::input_gradient(int l, Batch const& batch, Share const& share) const {
         add_up({0, middle > 0 ? middle : places}, middle > 0 ? backward_weight(l, i, middle) : following, sum);
         if (middle == 0) continue;
         add_up({middle, places}, following, second.data());
-        kernels_.add(share.rows() * panel, sum, second.data(), sum);
+        add_half(l, i, share, second.data(), sum);
     }
 }
 
@@ -227,7 +235,7 @@ void Pass::input_gradient_by_halves(int l, std::int64_t middle, Batch const& bat
         for (std::int64_t i = own; i < end; ++i) propagate(l, i, units, i + 1 < end ? weight(i + 1) : nullptr, share, own_panel(i));
     }
     share.meet();  // what is handed over is there
-    for (std::int64_t i = own; i < end; ++i) kernels_.add(share.rows() * panel, own_panel(i), handed_panel(i), own_panel(i));
+    for (std::int64_t i = own; i < end; ++i) add_half(l, i, share, handed_panel(i), own_panel(i));
 }
 
 /// The gradient of the activation's result: dropout undone, penalties added, the projection undone.
