@@ -178,9 +178,7 @@ private:
 
     [[nodiscard]] Pass pass() { return {plan_, kernels_, fill_, store_, space_, common_}; }
     /// In the workspace of a share.
-    [[nodiscard]] Pass pass(Share const& share) {
-        return {plan_, kernels_, fill_, store_, *spaces(share)[share.by_panels ? static_cast<std::size_t>(share.thread) : 0], common_};
-    }
+    [[nodiscard]] Pass pass(Share const& share) { return {plan_, kernels_, fill_, store_, *spaces(share)[share.workspace()], common_}; }
 
     void fit(std::int64_t rows, bool with_gradients) {
         space_.fit(plan_, rows, with_gradients);

@@ -3,6 +3,7 @@
 #include "autoencoder/cpu_kernels.hpp"
 #include "core/spin_barrier.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -24,9 +25,10 @@ struct Share {
         if (!by_panels) return {0, panels};
         return {panels * thread / threads, panels * (thread + 1) / threads};
     }
-    /// Who works on panel p, of so many.
-    [[nodiscard]] int owner(std::int64_t p, std::int64_t panels) const {
-        return by_panels ? static_cast<int>((threads * (p + 1) - 1) / panels) : thread;
+    /// Number of the workspace that it works in, and of that in which panel p, of so many, is made.
+    [[nodiscard]] std::size_t workspace() const { return by_panels ? static_cast<std::size_t>(thread) : 0; }
+    [[nodiscard]] std::size_t workspace_of(std::int64_t p, std::int64_t panels) const {
+        return by_panels ? static_cast<std::size_t>((threads * (p + 1) - 1) / panels) : 0;
     }
     /// @return false where one of the threads has failed and will not come
     bool meet() const { return barrier == nullptr || barrier->wait(); }

@@ -103,7 +103,7 @@ void Update::take(Queue& queue, std::int64_t several, auto&& use) {
 /// Where the gradients of a panel of units lie.
 Workspace const& Update::of_panel(Share const& share, int layer, std::int64_t o) const {
     std::int64_t const all = panels(plan_.layers[static_cast<std::size_t>(layer)].linear);
-    return *spaces_[share.by_panels ? static_cast<std::size_t>(share.owner(o, all)) : 0];
+    return *spaces_[share.workspace_of(o, all)];
 }
 
 void Update::gradient(Share const& share, Tile const& tile, Half half, float* out, Wanted const& wanted) const {

@@ -63,9 +63,7 @@ private:
     void take(Queue& queue, std::int64_t several, auto&& use);
     [[nodiscard]] bool halved(Tile const& tile) const { return middle_[static_cast<std::size_t>(tile.layer)] > 0; }
     /// Where a thread reads.
-    [[nodiscard]] Workspace const& own(Share const& share) const {
-        return *spaces_[share.by_panels ? static_cast<std::size_t>(share.thread) : 0];
-    }
+    [[nodiscard]] Workspace const& own(Share const& share) const { return *spaces_[share.workspace()]; }
     [[nodiscard]] Workspace const& of_panel(Share const& share, int layer, std::int64_t o) const;
     /// Of the weights, dW^T, or of the bias; half: of which the sums are not there yet.
     void gradient(Share const& share, Tile const& tile, Half half, float* out, Wanted const& wanted) const;

@@ -1,7 +1,11 @@
 #pragma once
 
+#include "support/compare.hpp"
+
 #include <ca3/autoencoder.hpp>
 #include <ca3/random.hpp>
+
+#include <gtest/gtest.h>
 
 #include <cstdint>
 #include <vector>
@@ -34,6 +38,17 @@ inline constexpr std::int64_t width = 25;
                           : tensor.dtype == io::DType::f64 ? tensor.as<double>()[i]
                                                            : static_cast<double>(tensor.as<std::int64_t>()[i]));
     return all;
+}
+
+inline void expect_same(History const& a, History const& b) {
+    ASSERT_EQ(a.epochs.size(), b.epochs.size());
+    for (std::size_t e = 0; e < a.epochs.size(); ++e) {
+        EXPECT_EQ(a.epochs[e].epoch, b.epochs[e].epoch);
+        EXPECT_EQ(a.epochs[e].train_loss, b.epochs[e].train_loss) << "epoch " << e;
+        EXPECT_TRUE(test::same_bits(a.epochs[e].test_loss, b.epochs[e].test_loss)) << "epoch " << e;
+        EXPECT_EQ(a.epochs[e].learning_rate, b.epochs[e].learning_rate);
+    }
+    EXPECT_EQ(a.stop, b.stop);
 }
 
 }  // namespace ca3::autoencoder::training_test

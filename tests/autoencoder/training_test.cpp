@@ -42,17 +42,6 @@ FitOptions every_option(std::vector<float> const& test) {
             .test = view(test)};
 }
 
-void expect_same(History const& a, History const& b) {
-    ASSERT_EQ(a.epochs.size(), b.epochs.size());
-    for (std::size_t e = 0; e < a.epochs.size(); ++e) {
-        EXPECT_EQ(a.epochs[e].epoch, b.epochs[e].epoch);
-        EXPECT_EQ(a.epochs[e].train_loss, b.epochs[e].train_loss) << "epoch " << e;
-        EXPECT_TRUE(test::same_bits(a.epochs[e].test_loss, b.epochs[e].test_loss)) << "epoch " << e;
-        EXPECT_EQ(a.epochs[e].learning_rate, b.epochs[e].learning_rate);
-    }
-    EXPECT_EQ(a.stop, b.stop);
-}
-
 // ---- the same bits ---------------------------------------------------------------------------------------------------
 
 TEST(Training, IsBitIdenticalForAnyThreadsAndInstructionSet) {
@@ -107,34 +96,6 @@ TEST(Training, OfAWiderNetworkIsBitIdenticalForAnyThreads) {
             if (!expected) expected = numbers(model);
             EXPECT_EQ(*expected, numbers(model)) << batch << " " << threads;
         }
-    }
-}
-
-/// In networks as large as this threads share the panels of a layer, not the rows of a small batch (cpu::Pass::worth_panels).
-TEST(Training, OfSmallBatchesByALargeNetworkIsBitIdenticalForAnyThreadsAndInstructionSet) {
-    Images const digits = synthetic_digits(62, 3);
-    // Widths that two, three and four threads share well, or else they share the rows (cpu::Pass::worth_panels).
-    Architecture const net{784,
-                           {768, relu},
-                           {30, Activation{Activation::Kind::prelu, 0.25, true}},
-                           {768, arctan, {.bias = false}},
-                           {768, hyperbolic_tangent},
-                           {784, sigmoid}};
-    auto const sets = supported_instruction_sets();
-    // Batches of which threads transpose the gradients, all or some, and none (cpu::Pass::worth_turning).
-    for (auto const& [loss, batch, clip] : {std::tuple{Loss::mse, 31, 0.0}, {Loss::l1, 48, 0.01}, {Loss::bce, 37, 0.0}}) {
-        FitOptions options{.epochs = 2, .batch = batch, .loss = loss, .clip_norm = clip};
-        if (loss == Loss::l1) options.corrupt = {SaltAndPepper{0.2}};
-        Model one(Context::cpu({1, sets.back()}), net, {.seed = 5});
-        History const first = one.fit(digits, options);
-        for (auto const set : sets)
-            for (int const threads : {1, 2, 3, 4}) {
-                if (set != sets.back() && threads != 2) continue;
-                Model model(Context::cpu({threads, set}), net, {.seed = 5});
-                History const history = model.fit(digits, options);
-                EXPECT_EQ(numbers(one), numbers(model)) << to_string(loss) << " " << to_string(set) << " " << threads;
-                expect_same(first, history);
-            }
     }
 }
 
@@ -364,23 +325,6 @@ TEST(Training, ClippingSeesThePenaltiesOfTheUnitsAlone) {
             (void)exact.fit(view(train), options);
             (void)fast.fit(view(train), options);
             EXPECT_TRUE(test::all_near(numbers(exact), numbers(fast), 6 * 100 * 0x1p-24));
-        }
-}
-
-/// The same for gradients that are sums in halves, one of which may come from another thread in memory that held another matrix. Each
-/// parameter is off by at most half a unit of its last place, 2^-29 below 1/16.
-TEST(Training, ClippingSeesTheUnitsAloneWhereThreadsHandGradientsOver) {
-    Images const digits = synthetic_digits(37, 3);
-    Architecture const net{784, {545, relu}, {753, hyperbolic_tangent}, {545, relu}, {784, sigmoid}};
-    for (std::int64_t const batch : {31, 37})  // with gradients transposed, and with weights
-        for (int const threads : {1, 2, 3, 4}) {
-            Model model(Context::cpu({threads}), net, {.seed = 4});
-            auto const before = numbers(model);
-            (void)model.fit(digits, {.epochs = 1, .batch = batch, .drop_last = true, .optimizer = Sgd{1.0}, .clip_norm = 0.01});
-            auto const after = numbers(model);
-            double square = 0.0;
-            for (std::size_t i = 0; i < before.size(); ++i) square += std::pow(after[i] - before[i], 2);
-            EXPECT_NEAR(0.01, std::sqrt(square), std::sqrt(static_cast<double>(before.size())) * 0x1p-29) << batch << " " << threads;
         }
 }
 
