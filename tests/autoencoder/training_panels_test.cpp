@@ -48,14 +48,17 @@ TEST(TrainingByPanels, GradientsAndOtherBatchesReadTheTrainedWeights) {
     auto some = images(251);
     some.resize(8 * 784);
     Model one(Context::cpu({1}), large(), {.seed = 5}), two(Context::cpu({2}), large(), {.seed = 5});
-    auto const fit = [&](std::int64_t batch) {
-        for (Model* const model : {&one, &two}) (void)model->fit(digits, {.epochs = 1, .batch = batch});
+    int epochs = 0;
+    auto const go_on = [&](std::int64_t batch) {
+        ++epochs;
+        for (Model* const model : {&one, &two})
+            (void)model->fit(digits, {.epochs = epochs, .batch = batch, .seed = 1, .resume = epochs > 1});
     };
-    fit(31);
+    go_on(31);
     EXPECT_EQ(one.gradients(view(some, 784)).inputs, two.gradients(view(some, 784)).inputs);
     for (std::int64_t const batch : {37, 155}) {  // by panels, by rows
-        fit(31);
-        fit(batch);
+        go_on(31);
+        go_on(batch);
         EXPECT_EQ(numbers(one), numbers(two)) << batch;
     }
 }
