@@ -47,6 +47,11 @@ count() {
     grep -m1 -oE "\b$1=\"[0-9]+\"" "$build/tests.xml" | tr -dc '0-9'
 }
 
+# Why tests were skipped: how many for each reason.
+reasons() {
+    { grep -A1 ': Skipped$' "$build/tests.xml" || true; } | grep -vE ': Skipped$|^--$' | sort | uniq -c | sed 's/^ *\([0-9]*\) /skipped \1: /'
+}
+
 run_tests() {
     "$root/cmake/setup.sh" test
     local fresh=()
@@ -63,6 +68,7 @@ run_tests() {
         echo "ca3: CA3_REQUIRE_GPU=1, but tests were skipped" >&2
         status=1
     fi
+    if ((skipped > 0)); then reasons || true; fi
     echo "$((total - failed - skipped)) passed, $failed failed, $skipped skipped"
     exit "$status"
 }
