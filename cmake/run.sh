@@ -5,7 +5,7 @@
 #   cmake/run.sh test [arguments of ctest]                      builds and runs all tests
 #
 # Missing packages are installed first when run as root (cmake/setup.sh). Both share build/release.
-# Environment: CA3_BUILD_ROOT (instead of build/), CA3_CUDA (AUTO, ON, OFF), CA3_REQUIRE_GPU=1 (a skipped test is a failure).
+# Environment: CA3_BUILD_ROOT (instead of build/), CA3_CUDA (AUTO, ON, OFF), CA3_REQUIRE_GPU=1 (it is a failure to have none).
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -49,7 +49,7 @@ count() {
 
 # Why tests were skipped: how many for each reason.
 reasons() {
-    { grep -A1 ': Skipped$' "$build/tests.xml" || true; } | grep -vE ': Skipped$|^--$' | sort | uniq -c | sed 's/^ *\([0-9]*\) /skipped \1: /'
+    grep -A1 ': Skipped$' "$build/tests.xml" | grep -vE ': Skipped$|^--$' | sort | uniq -c | sed 's/^ *\([0-9]*\) /skipped \1: /' || true
 }
 
 run_tests() {
@@ -64,11 +64,11 @@ run_tests() {
     if [[ ! -s $build/tests.xml ]]; then exit $((status == 0 ? 1 : status)); fi
     local total failed skipped
     total=$(count tests) failed=$(count failures) skipped=$(count skipped)
-    if [[ ${CA3_REQUIRE_GPU:-0} == 1 ]] && ((skipped > 0)); then
-        echo "ca3: CA3_REQUIRE_GPU=1, but tests were skipped" >&2
+    if ((skipped > 0)); then reasons; fi
+    if [[ ${CA3_REQUIRE_GPU:-0} == 1 ]] && grep -q '^no GPU' "$build/tests.xml"; then
+        echo "ca3: CA3_REQUIRE_GPU=1, but tests found no GPU" >&2
         status=1
     fi
-    if ((skipped > 0)); then reasons || true; fi
     echo "$((total - failed - skipped)) passed, $failed failed, $skipped skipped"
     exit "$status"
 }

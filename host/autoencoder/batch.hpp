@@ -11,9 +11,6 @@
 /// How a batch is made of samples. The scalar definition of each corruption is in corruption.hpp.
 namespace ca3::autoencoder {
 
-/// Class number of samples that do not count (PyTorch's ignore_index).
-inline constexpr std::int64_t ignored_class = -100;
-
 /// The corruptions of a list, in its order, on rows of `width` values. The bits do not depend on the instruction set or on how rows are
 /// divided among calls.
 class Corruptor {

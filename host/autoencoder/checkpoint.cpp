@@ -4,6 +4,7 @@
 #include "autoencoder/description_entries.hpp"
 #include "autoencoder/file.hpp"
 #include "autoencoder/tensors.hpp"
+#include "core/out_of_memory.hpp"
 
 #include <algorithm>
 #include <array>
@@ -62,16 +63,23 @@ UpdateRule as_rule(io::Node const& node) {
     return rule;
 }
 
+/// Or of epochs, of which there are no more.
+std::int64_t number_of_steps(io::Node const& node) {
+    std::int64_t const number = node.whole();
+    if (number > most_training_steps) node.fail("must be at most 2^32, is " + std::to_string(number));
+    return number;
+}
+
 /// Without the epochs of its history.
 Progress parse_progress(std::string const& text, std::int64_t& steps) {
     std::string const document = progress_key;
     nlohmann::json const tree = io::parse_tree(text, document);
     io::Members members(io::Node(tree, document, "$"));
     Progress progress;
-    progress.epochs = members.at("epochs").whole();
-    progress.batches = members.at("batches").whole();
+    progress.epochs = number_of_steps(members.at("epochs"));
+    progress.batches = number_of_steps(members.at("batches"));
     progress.history.stop = named(members.at("stop"), Stop::callback);
-    steps = members.at("steps").whole();
+    steps = number_of_steps(members.at("steps"));
     if (auto const rule = members.find("rule")) progress.rule = as_rule(*rule);
     members.close();
     return progress;
@@ -161,8 +169,7 @@ void require_same(Architecture const& theirs, Architecture const& ours, std::str
 }  // namespace
 
 void write_checkpoint(ModelState const& model, std::string const& path) {
-    State state;
-    model.engine->get(state);
+    State const state = model.get();
     auto const& rule = model.progress.rule;
     Precision const precision = model.options.precision;
     auto out = to_tensors(model.plan, state, precision);
@@ -176,24 +183,32 @@ void write_checkpoint(ModelState const& model, std::string const& path) {
 }
 
 void Model::save_checkpoint(std::string const& path) const {
-    write_checkpoint(*state_, path);
+    translate_bad_alloc("Model::save_checkpoint", [&] { write_checkpoint(*state_, path); });
 }
 
-void Model::load_checkpoint(std::string const& path) {
+namespace {
+
+void read_checkpoint(ModelState& model, std::string const& path) {
     auto file = io::read_safetensors(path);
     auto const& text = metadata(file, progress_key, path, "not a checkpoint");
-    require_same(architecture_of(file, path), state_->architecture, path);
-    State state = blank_state(state_->plan);
+    require_same(architecture_of(file, path), model.architecture, path);
+    State state = blank_state(model.plan);
     Progress progress = as_format_error(path, progress_key, [&] { return parse_progress(text, state.steps); });
     auto const history = file.tensors.extract(history_name);
     if (history.empty()) throw FormatError(path, 0, std::string("tensor '") + history_name + "' is missing");
     progress.history.epochs = to_epochs(history.mapped(), progress.epochs, path);
     bool const has_moments = progress.rule && state.steps > 0;
-    if (has_moments && progress.rule->has_first()) state.first = take_moments(state_->plan, first_stem, true, file, path);
-    if (has_moments && progress.rule->has_second()) state.second = take_moments(state_->plan, second_stem, false, file, path);
-    take_tensors(state_->plan, file, state, path);
-    state_->engine->put(state);
-    state_->progress = std::move(progress);
+    if (has_moments && progress.rule->has_first()) state.first = take_moments(model.plan, first_stem, true, file, path);
+    if (has_moments && progress.rule->has_second()) state.second = take_moments(model.plan, second_stem, false, file, path);
+    take_tensors(model.plan, file, state, path);
+    model.put(state);
+    model.progress = std::move(progress);
+}
+
+}  // namespace
+
+void Model::load_checkpoint(std::string const& path) {
+    translate_bad_alloc("Model::load_checkpoint", [&] { read_checkpoint(*state_, path); });
 }
 
 }  // namespace ca3::autoencoder

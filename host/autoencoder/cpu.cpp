@@ -57,7 +57,7 @@ public:
     double evaluate(Data const& data, Objective const& objective, Batches const& batches) override {
         fit(batches.batch, false);
         BatchMaker const maker(data, plan_.inputs, context_.instruction_set());
-        double sum = 0.0;
+        MeanLoss mean;
         in_threads(threads_for(batches.batch), [&](Share share) {
             for (std::int64_t k = 0; k < batches.count(); ++k) {
                 Batch batch = batch_of(maker, data, objective, batches, k, false, 0);
@@ -65,11 +65,11 @@ public:
                 Share const own = rows_of(share, batch.rows);
                 forward_pass(batch, own);
                 if (!share.meet()) return;
-                if (share.thread == 0) sum += loss_of(batch) * static_cast<double>(batch.rows);
+                if (share.thread == 0) mean.add(loss_of(batch), batch.counted);
                 share.meet();
             }
         });
-        return sum;
+        return mean.value();
     }
 
     double gradients(GradientJob const& job) override {
@@ -83,7 +83,7 @@ public:
             batch_of(maker, job.data, job.objective, {job.rows, job.rows}, 0, job.training, static_cast<std::uint32_t>(job.random_step));
         batch.begin = job.begin;
         batch.backward = true;
-        batch.counted = counted_rows(job.data, job.begin, job.rows);
+        batch.counted = job.data.counted(job.begin, job.rows);
         in_threads(threads, [&](Share share) {
             Share const own = rows_of(share, batch.rows);
             if (share.thread == 0) update_.begin(batch.rows, share.threads, spaces(own), true);
@@ -167,7 +167,7 @@ private:
                 batch.backward = true;
                 batch.turned = turned;
                 UpdateNumbers const numbers = update_numbers(job.rule, store_.steps + k - job.first + 1);
-                if (!train_step(job, batch, share, numbers, sound)) return;
+                if (!train_step(job, k, batch, share, numbers, sound)) return;
                 if (share.thread == 0) finished = k + 1;
             }
         });
@@ -240,14 +240,6 @@ private:
         return share;
     }
 
-    static std::int64_t counted_rows(Data const& data, std::int64_t begin, std::int64_t rows) {
-        if (!data.targets.given || data.targets.classes.empty()) return rows;
-        std::int64_t counted = 0;
-        for (std::int64_t r = begin; r < begin + rows; ++r)
-            counted += data.targets.classes[static_cast<std::size_t>(data.row(r))] == ignored_class ? 0 : 1;
-        return counted;
-    }
-
     static Batch batch_of(BatchMaker const& maker, Data const& data, Objective const& objective, Batches const& batches, std::int64_t k,
                           bool training, std::uint32_t step) {
         return {.maker = &maker,
@@ -257,7 +249,7 @@ private:
                 .rows = batches.size(k),
                 .training = training,
                 .step = step,
-                .counted = counted_rows(data, batches.begin(k), batches.size(k))};
+                .counted = data.counted(batches.begin(k), batches.size(k))};
     }
 
     void forward_pass(Batch const& batch, Share const& own) {
@@ -271,8 +263,9 @@ private:
         return sum;
     }
 
-    /// @return whether loss and update are finite, the same on all threads
-    bool train_step(TrainJob const& job, Batch const& batch, Share const& share, UpdateNumbers numbers, std::atomic<bool>& sound) {
+    /// Step k of the job. @return whether loss and update are finite, the same on all threads
+    bool train_step(TrainJob const& job, std::int64_t k, Batch const& batch, Share const& share, UpdateNumbers numbers,
+                    std::atomic<bool>& sound) {
         Share own = rows_of(share, batch.rows);
         own.by_panels = pass().worth_panels(batch, share.threads);
         if (share.thread == 0) update_.begin(batch.rows, share.threads, spaces(own), !batch.turned);
@@ -282,7 +275,7 @@ private:
         double const loss = loss_of(batch);
         if (!std::isfinite(loss)) return false;
         if (share.thread == 0) {
-            job.losses[static_cast<std::int64_t>(batch.step) - job.random_step - job.first] = loss;
+            job.losses[k - job.first] = loss;
             update_statistics(batch);
         }
         bool finite = true;
@@ -292,7 +285,7 @@ private:
             update_.square(share.thread, share.threads, gradient_.data());
             share.meet();
             double const norm = std::sqrt(update_.total_square());
-            numbers.scale = static_cast<float>(std::min(job.rule.clip_norm / (norm + 1e-6), 1.0));
+            numbers.scale = static_cast<float>(std::min(job.rule.clip_norm / (norm + clip_epsilon), 1.0));
             finite = update_.apply_given(share.thread, share.threads, gradient_.data(), numbers);
         } else {
             finite = update_.apply(own, numbers);
@@ -301,8 +294,9 @@ private:
         return share.meet() && sound.load(std::memory_order_relaxed);
     }
 
-    /// Running mean and unbiased variance, momentum 0.1. For one thread.
+    /// Running mean and unbiased variance. For one thread.
     void update_statistics(Batch const& batch) {
+        constexpr float kept = 1.0f - batch_norm_momentum;
         for (std::size_t l = 0; l < plan_.layers.size(); ++l) {
             PlannedLayer const& p = plan_.layers[l];
             if (!p.batch_norm()) continue;
@@ -312,10 +306,9 @@ private:
             float* const variance = store_.buffers.data() + stored.variance.offset;
             auto const rows = static_cast<float>(batch.rows);
             for (std::int64_t u = 0; u < p.linear; ++u) {
-                mean[u] = 0.9f * mean[u] + 0.1f * s.mean[u];
-                variance[u] = 0.9f * variance[u] + 0.1f * (s.variance[u] * (rows / (rows - 1.0f)));
+                mean[u] = kept * mean[u] + batch_norm_momentum * s.mean[u];
+                variance[u] = kept * variance[u] + batch_norm_momentum * (s.variance[u] * (rows / (rows - 1.0f)));
             }
-            store_.buffers[static_cast<std::size_t>(stored.batches.offset)] += 1.0f;
         }
     }
 

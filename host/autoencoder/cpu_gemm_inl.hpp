@@ -169,8 +169,12 @@ void listed_transposed_tile(Lists const& lists, float const* __restrict a, float
     sum_up<V, Rows, Vectors>(1, nullptr, c, [&](auto&& add) CA3_INLINED {
         for (std::int64_t part = 0; part < lists.parts; ++part) {
             auto const [list, count] = lists.part[part];
-            for (std::int64_t n = 0; n < count; ++n, next += line) {
-                if (lines-- > 0) __builtin_prefetch(next, 1, 3);
+            for (std::int64_t n = 0; n < count; ++n) {
+                if (lines > 0) {
+                    __builtin_prefetch(next, 1, 3);
+                    next += line;
+                    --lines;
+                }
                 add(a + panel * static_cast<std::int64_t>(list[n]), b + panel * static_cast<std::int64_t>(list[n]));
             }
         }

@@ -47,7 +47,7 @@ void Pass::load(Batch const& batch, Share const& share, bool targets) const {
 }
 
 bool Pass::worth_turning(Batch const& batch) const {
-    std::int64_t const padded = (batch.rows + 15) / 16 * 16;  // as the products compute them then
+    std::int64_t const padded = (batch.rows + 15) / 16 * 16;  // as the products compute them then: a tenth in vain at most
     return 10 * padded <= 11 * batch.rows && std::ranges::none_of(plan_.layers, [](auto const& p) { return p.tied_to >= 0; });
 }
 
@@ -68,11 +68,12 @@ void Pass::hand_rows(float* matrix, std::int64_t columns, Share const& share) co
     }
 }
 
-/// Hands over a panel that the thread has made, and, once it has handed over all of a matrix, takes rows first ... last-1 of the others'.
+/// Hands over a panel that the thread has made.
 void Pass::give_panel(float const* matrix, std::int64_t p, Share const& share) const {
     std::copy_n(matrix + p * space_.between(), share.batch * panel, common_.handed(space_.turn) + p * common_.between_handed());
 }
 
+/// Takes rows first ... last-1 of the panels that the others have handed over, once all are there.
 void Pass::take_panels(float* matrix, std::int64_t columns, Share const& share, std::int64_t first, std::int64_t last) const {
     float const* const handed = common_.handed(space_.turn++) + first * panel;
     auto const [own, end] = share.of(panels(columns));
@@ -135,11 +136,11 @@ bool Pass::worth_panels(Batch const& batch, int threads) const {
     if (!batch.objective->penalties.empty()) return false;
     std::int64_t weights = 0, longest = 0;  // of all threads; of the one that has most
     for (auto const& p : plan_.layers) {
-        if (!is_elementwise(p.activation.kind) || p.batch_norm() || p.unit_sphere || p.dropout > 0.0) return false;
+        if (!p.is_plain()) return false;
         weights += p.in * p.linear;
         longest += p.in * std::min(p.linear, (panels(p.linear) + threads - 1) / threads * panel);
     }
-    return weights >= least_weights && 10 * longest * threads <= 11 * weights;
+    return weights >= least_weights && 10 * longest * threads <= 11 * weights;  // nobody waits for more than a tenth
 }
 
 void Pass::forward_by_panels(Batch const& batch, Share const& share) const {
@@ -281,7 +282,7 @@ void Pass::normalise(int l, Batch const& batch, Share const& share) const {
                 variance = static_cast<float>(squares / static_cast<double>(batch.rows));
                 s.variance[c] = variance;
             }
-            s.scale[c] = 1.0f / std::sqrt(variance + 1e-5f);
+            s.scale[c] = 1.0f / std::sqrt(variance + batch_norm_epsilon);
         }
     share.meet();
     for (std::int64_t o = 0; o < panels(p.linear); ++o) {

@@ -36,7 +36,7 @@ public:
 
     /// Makes the inputs, and the targets where there are any. Shares of panels get all rows.
     void load(Batch const&, Share const&, bool targets) const;
-    /// Layers first ... last from space.input (first = 0) or from what `input` says.
+    /// Layers first ... last, from space.input (first = 0) or from the output of the layer before.
     void forward(Batch const&, Share const&, int first, int last) const;
     /// Whether threads do better to share the panels of each layer than the rows: of a small batch they would fetch all weights otherwise,
     /// half of which the other has just written. No number depends on it.

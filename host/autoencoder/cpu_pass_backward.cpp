@@ -16,13 +16,10 @@ using Kind = Activation::Kind;
 
 // ---- losses ----------------------------------------------------------------------------------------------------------
 
-/// Whether the last layer is linear and elementwise, and the loss a sum over its outputs: then one panel of it goes through all of that.
+/// Whether the last layer is plain and the loss a sum over its outputs: then one panel of it goes through all of that.
 bool Pass::loss_by_panels(Batch const& batch) const {
-    auto const& p = plan_.layers.back();
-    bool const elementwise = is_elementwise(p.activation.kind) && !p.batch_norm() && !p.unit_sphere && p.dropout == 0.0;
-    bool const sums = batch.objective->loss != Loss::cross_entropy && batch.objective->loss != Loss::nll;
     int const last = static_cast<int>(plan_.layers.size()) - 1;
-    return elementwise && sums &&
+    return plan_.layers.back().is_plain() && !is_by_row(batch.objective->loss) &&
            std::ranges::none_of(batch.objective->penalties, [&](auto const& penalty) { return penalty.layer == last; });
 }
 
@@ -40,7 +37,7 @@ double total(float const* sums) {
 void Pass::loss(Batch const& batch, Share const& share, bool by_panels) const {
     std::int64_t const outputs = plan_.outputs();
     std::fill(common_.row_loss.begin() + share.first, common_.row_loss.begin() + share.last, 0.0);
-    if (batch.objective->loss == Loss::cross_entropy || batch.objective->loss == Loss::nll) {
+    if (is_by_row(batch.objective->loss)) {
         row_loss(batch, share);
     } else {
         for (std::int64_t o = 0; !by_panels && o < panels(outputs); ++o)
@@ -82,9 +79,9 @@ void Pass::row_loss(Batch const& batch, Share const& share) const {
     int const last = static_cast<int>(plan_.layers.size()) - 1;
     std::int64_t const outputs = plan_.outputs();
     auto const n = static_cast<std::size_t>(outputs);
-    bool const by_class = batch.data->targets.given && !batch.data->targets.classes.empty();
+    bool const by_class = batch.data->by_class();
     bool const own = batch.data->targets.given || batch.maker->corrupts();
-    double const each = 1.0 / static_cast<double>(by_class ? batch.counted : batch.rows);
+    double const each = 1.0 / static_cast<double>(batch.counted);
     std::vector<float> x(n), t(n), g(n);
     for (std::int64_t r = share.first; r < share.last; ++r) {
         gather_row(space(last).out, space_.between(), r, outputs, x.data());

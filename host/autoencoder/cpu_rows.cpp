@@ -37,8 +37,6 @@ float norm_of(std::int64_t n, float const* z) {
     return static_cast<float>(std::sqrt(sum));
 }
 
-constexpr float least_norm = 1e-12f;
-
 }  // namespace
 
 // Whole panels are copied by a size that the compiler knows.

@@ -33,7 +33,6 @@ Store::Store(Plan const& plan, Kernels const& kernels) : plan_(plan), kernels_(k
         layer.slope = take(size_, p.slope, p.slope.size == 1 ? 16 : padded(p.out));
         layer.mean = take(buffer_size_, p.mean, padded(p.linear));
         layer.variance = take(buffer_size_, p.variance, padded(p.linear));
-        layer.batches = take(buffer_size_, p.batches, 16);
         layers_.push_back(layer);
     }
     parameters.assign(static_cast<std::size_t>(size_), 0.0f);
@@ -74,7 +73,6 @@ void Store::for_buffers(Visit&& visit) const {
         if (!layers_[l].mean.exists()) continue;
         vector(plan_.layers[l].mean, layers_[l].mean);
         vector(plan_.layers[l].variance, layers_[l].variance);
-        vector(plan_.layers[l].batches, layers_[l].batches);
     }
 }
 
@@ -95,9 +93,14 @@ void Store::unpack(AlignedVector<float> const& from, std::vector<double>& to) co
 }
 
 void Store::put(State const& state) {
-    pack(state.parameters, parameters);
-    pack(state.first, first);
-    pack(state.second, second);
+    // All memory first, so that a throw changes nothing.
+    AlignedVector<float> new_parameters, new_first, new_second;
+    pack(state.parameters, new_parameters);
+    pack(state.first, new_first);
+    pack(state.second, new_second);
+    parameters = std::move(new_parameters);
+    first = std::move(new_first);
+    second = std::move(new_second);
     for_buffers([&](std::size_t a, std::size_t b) { buffers[b] = static_cast<float>(state.buffers[a]); });
     steps = state.steps;
     left_ = true;

@@ -23,7 +23,6 @@ struct StoredLayer {
     Spot slope;         ///< panels(out) * 32 values; one for the layer: the first 16 (the others unused)
     Spot mean;          ///< in `buffers`
     Spot variance;      ///< in `buffers`
-    Spot batches;       ///< in `buffers`
     Spot transposed{};  ///< W in panels: `linear` rows (or pairs of them), `in` columns; in `transposed`
     Spot rounded{};     ///< `weight` with its rows in pairs; in `rounded`. Where products are f32 there is none
 };
@@ -40,11 +39,11 @@ public:
     void take_back();
     /// Zeros where the rule has moments that are not there yet.
     void want_moments(UpdateRule const&);
-    /// Makes the copies of a layer's weight anew.
-    void copy_weight(int l);
     /// Training without the backward product's copies leaves these as they are; who reads them asks for new ones first.
     void leave_copies() { left_ = true; }
     void renew_copies();
+    /// Makes the copies of a layer's weight anew.
+    void copy_weight(int l);
     /// The same for panel i of the inputs and panel o of the units. @param backward also the copy that the backward product reads
     void copy_tile(int l, std::int64_t o, std::int64_t i, bool backward);
     /// Where that copy lies.

@@ -259,7 +259,7 @@ bool Update::finish(Share const& share, Tile const& tile, Half half, UpdateNumbe
 }
 
 bool Update::apply(Share const& share, UpdateNumbers const& numbers) {
-    constexpr std::int64_t several = 3;
+    constexpr std::int64_t several = 3;  // tiles at once of one's own half: fewer atomics; of the other's one, so that both end together
     bool finite = true;
     auto const finish_half = [&](Half half) {
         return [&, half](Tile const& tile) { finite = finish(share, tile, halved(tile) ? half : Half::both, numbers) && finite; };

@@ -12,10 +12,6 @@ std::int32_t rounded(std::int32_t x, std::int32_t to) {
     return (x + to - 1) / to * to;
 }
 
-bool is_elementwise(Loss loss) {
-    return loss == Loss::mse || loss == Loss::l1 || loss == Loss::bce || loss == Loss::bce_with_logits;
-}
-
 /// Gives places in shared memory, one after the other.
 class Places {
 public:
@@ -82,7 +78,7 @@ std::optional<ClusterJob> DeviceModels::cluster_job(Pass const& pass, Steps cons
     if (!tuning_.cluster || device.compute_major < 9) return std::nullopt;
     if (layers() != 2 || !loss_at_once(pass) || !updates_at_once(pass) || !is_simple(pass, 0) || planned(0).batch_norm())
         return std::nullopt;
-    if (!is_elementwise(pass.objective->loss) || pass.data->by_class() || pass.data->corrupts()) return std::nullopt;
+    if (is_by_row(pass.objective->loss) || pass.data->by_class() || pass.data->corrupts()) return std::nullopt;
     std::int64_t const in = plan_.inputs, hidden = planned(0).out, out = plan_.outputs();
     if (pass.batch > most_rows || hidden > most_hidden || std::max(in, out) > most_width) return std::nullopt;
     ClusterJob job{.step = pass.step,

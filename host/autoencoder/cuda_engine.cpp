@@ -72,6 +72,9 @@ std::unique_ptr<Engine> make_engine(Context const& context, Plan const& plan, Pr
 
 std::unique_ptr<Group> make_group(Context const& context, Plan const& plan, Precision precision, int models) {
     check_model(plan, precision);
+    constexpr int most = 65535;  // the z extent of a grid
+    require(models <= most, "fit_many",
+            [&] { return "at most 65535 variants at once on the cuda backend, not " + std::to_string(models); });
     return std::make_unique<Networks>(context, plan, precision, models);
 }
 

@@ -9,20 +9,6 @@
 
 /// What an engine is asked for: steps of training, evaluations, gradients, outputs.
 namespace ca3::autoencoder::cuda {
-namespace {
-
-std::int64_t counted_rows(Data const& data, std::span<std::int64_t const> rows, std::int64_t begin, std::int64_t count) {
-    if (!data.targets.given || data.targets.classes.empty()) return count;
-    std::int64_t counted = 0;
-    for (std::int64_t r = begin; r < begin + count; ++r) {
-        std::int64_t const sample = rows.empty() ? r : rows[static_cast<std::size_t>(r)];
-        counted += data.targets.classes[static_cast<std::size_t>(sample)] == ignored_class ? 0 : 1;
-    }
-    return counted;
-}
-
-}  // namespace
-
 /// Entries of one model after the other.
 void DeviceModels::prepare(Steps& steps, std::vector<StepEntry> const& entries, int models) const {
     auto const all = static_cast<std::int64_t>(entries.size()), count = all / models;
@@ -103,12 +89,14 @@ std::vector<StepEntry> DeviceModels::entries_of(ManyJob const& job) const {
         Member const& member = job.members[m];
         UpdateRule rule = job.rule;
         rule.learning_rate = member.learning_rate;
+        Data data = job.data;
+        data.rows = member.rows;
         for (std::int64_t k = job.first; k < job.last; ++k) {
             cpu::UpdateNumbers const u = cpu::update_numbers(rule, steps_[m] + k - job.first + 1);
             std::int64_t const begin = job.batches.begin(k), rows = job.batches.size(k);
             entries.push_back({.begin = begin,
                                .number = 0,
-                               .counted = counted_rows(job.data, member.rows, begin, rows),
+                               .counted = data.counted(begin, rows),
                                .rows = static_cast<std::int32_t>(rows),
                                .random_step = static_cast<std::uint32_t>(job.random_step + k),
                                .rate = u.rate,
@@ -205,7 +193,7 @@ std::vector<std::int64_t> DeviceModels::train(ManyJob const& job) {
 
 double DeviceModels::evaluate(Data const& data, Objective const& objective, Batches const& batches) {
     std::int64_t const count = batches.count();
-    if (count == 0) return 0.0;
+    if (count == 0) return MeanLoss().value();
     fit(batches.batch, false);
     if (test_data_ == nullptr || !test_data_->has_id_of(data)) {
         test_data_.reset();
@@ -217,7 +205,7 @@ double DeviceModels::evaluate(Data const& data, Objective const& objective, Batc
     for (std::int64_t k = 0; k < count; ++k)
         entries.push_back({.begin = batches.begin(k),
                            .number = batches.begin(k),
-                           .counted = counted_rows(data, data.rows, batches.begin(k), batches.size(k)),
+                           .counted = data.counted(batches.begin(k), batches.size(k)),
                            .rows = static_cast<std::int32_t>(batches.size(k))});
     prepare(other_steps_, entries, 1);
     Pass const pass{.objective = &objective, .data = test_data_.get(), .step = other_steps_.view(tuning_.overlap), .batch = batches.batch};
@@ -225,9 +213,9 @@ double DeviceModels::evaluate(Data const& data, Objective const& objective, Batc
     for (std::int64_t k = 0; k < count; ++k) enqueue(pass, other_steps_);
     std::vector<double> const losses = losses_of(other_steps_, count);
     if (data.id == 0) test_data_.reset();
-    double sum = 0.0;
-    for (std::int64_t k = 0; k < count; ++k) sum += losses[static_cast<std::size_t>(k)] * static_cast<double>(batches.size(k));
-    return sum;
+    MeanLoss mean;
+    for (std::int64_t k = 0; k < count; ++k) mean.add(losses[static_cast<std::size_t>(k)], entries[static_cast<std::size_t>(k)].counted);
+    return mean.value();
 }
 
 double DeviceModels::gradients(GradientJob const& job) {
@@ -239,7 +227,7 @@ double DeviceModels::gradients(GradientJob const& job) {
     maker.make(job.begin, 0, job.rows, 0, static_cast<std::uint32_t>(job.random_step), inputs.data(), width);
     Data made{.inputs = MatrixView<float const>(inputs.data(), job.rows, width), .targets = {}, .seed = job.data.seed};
     std::vector<std::int64_t> classes;
-    if (job.data.targets.given && !job.data.targets.classes.empty()) {
+    if (job.data.by_class()) {
         for (std::int64_t r = 0; r < job.rows; ++r)
             classes.push_back(job.data.targets.classes[static_cast<std::size_t>(job.data.row(job.begin + r))]);
         made.targets = Targets(std::span<std::int64_t const>(classes));
@@ -252,7 +240,7 @@ double DeviceModels::gradients(GradientJob const& job) {
     std::span<std::int64_t const> const rows{};
     on_device.set_members({&rows, 1}, {made.seed});
     prepare(other_steps_,
-            {{.counted = counted_rows(made, {}, 0, job.rows),
+            {{.counted = made.counted(0, job.rows),
               .rows = static_cast<std::int32_t>(job.rows),
               .random_step = static_cast<std::uint32_t>(job.random_step)}},
             1);

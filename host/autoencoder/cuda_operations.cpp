@@ -72,7 +72,7 @@ ActivationView activation_view(Activation const& activation) {
 
 void forward(Context const& context, ForwardTask const& t) {
     std::int64_t const rows = t.output.rows, out = t.output.cols;
-    bool const by_row = t.activation.kind > Kind::prelu;
+    bool const by_row = !is_elementwise(t.activation.kind);
     MatrixView<float> const nowhere(nullptr, rows, out);
     bool const keeps = by_row || t.pre_activation.data != nullptr;
     Aligned const input(context, t.input, true), weight(context, t.weight, true);
@@ -155,7 +155,7 @@ void backward(Context const& context, BackwardTask const& t) {
 
 double loss(Context const& context, LossTask const& t) {
     std::int64_t const rows = t.output.rows;
-    bool const by_row = t.kind == Loss::cross_entropy || t.kind == Loss::nll;
+    bool const by_row = is_by_row(t.kind);
     StepEntry entry = rows_of(rows);
     entry.counted = t.counted;
     Buffer<double> partial(context, sum_blocks);

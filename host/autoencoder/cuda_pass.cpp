@@ -108,7 +108,6 @@ NormJob DeviceModels::norm_job(Pass const& pass, int l) const {
             .beta_gradient = gradient(places(l).beta),
             .running_mean = buffer(p.mean),
             .running_variance = buffer(p.variance),
-            .batches = buffer(p.batches),
             .mean = span(s.mean),
             .variance = span(s.variance),
             .scale = span(s.scale)};
@@ -125,7 +124,7 @@ bool DeviceModels::is_simple(Pass const& pass, int l) const {
 bool DeviceModels::loss_at_once(Pass const& pass) const {
     int const last = layers() - 1;
     Loss const loss = pass.objective->loss;
-    return loss != Loss::cross_entropy && loss != Loss::nll && activates_at_once(planned(last)) && is_simple(pass, last);
+    return !is_by_row(loss) && activates_at_once(planned(last)) && is_simple(pass, last);
 }
 
 // ---- a step ------------------------------------------------------------------------------------------------------------------------
@@ -133,7 +132,7 @@ bool DeviceModels::loss_at_once(Pass const& pass) const {
 void DeviceModels::set_terms(Pass const& pass, Steps& steps) const {
     Objective const& objective = *pass.objective;
     std::vector<LossTerm> terms;
-    bool const by_row = objective.loss == Loss::cross_entropy || objective.loss == Loss::nll;
+    bool const by_row = is_by_row(objective.loss);
     terms.push_back({.offset = 0,
                      .count = pass.chain != nullptr ? chain_clusters(pass.batch) * pass.chain->blocks
                               : loss_at_once(pass)  ? loss_tiles(context_, pass.batch, plan_.outputs())

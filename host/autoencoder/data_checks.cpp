@@ -64,7 +64,7 @@ void check_targets(Targets const& targets, Samples const& inputs, Objective cons
     bool const by_class = targets.given && !targets.classes.empty();
     require(loss != Loss::nll || by_class, function, [&] { return argument + ": nll asks for class numbers"; });
     if (by_class) {
-        require(loss == Loss::nll || loss == Loss::cross_entropy, function,
+        require(is_by_row(loss), function,
                 [&] { return argument + ": class numbers go with cross_entropy and nll, not with " + std::string(to_string(loss)); });
         require(static_cast<std::int64_t>(targets.classes.size()) == inputs.count(), function, [&] {
             return argument + " must hold a class for each of the " + std::to_string(inputs.count()) + " samples, holds " +

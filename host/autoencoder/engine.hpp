@@ -37,6 +37,9 @@ struct UpdateRule {
 };
 [[nodiscard]] UpdateRule rule_of(Optimizer const&);
 
+/// Class number of samples that do not count (PyTorch's ignore_index).
+inline constexpr std::int64_t ignored_class = -100;
+
 /// Rows of data: row r of a batch that starts at `begin` is sample rows[begin + r] (the sample begin + r itself where rows is empty).
 struct Data {
     Samples inputs;
@@ -48,6 +51,15 @@ struct Data {
     std::uint64_t id = 0;    ///< not 0: data of one id have the same samples, targets and corruptions, so that copies of them serve again
 
     [[nodiscard]] std::int64_t row(std::int64_t i) const { return rows.empty() ? i : rows[static_cast<std::size_t>(i)]; }
+    [[nodiscard]] bool by_class() const { return targets.given && !targets.classes.empty(); }
+    /// Rows of a batch that count in its mean loss: all of them, or those with a class.
+    [[nodiscard]] std::int64_t counted(std::int64_t begin, std::int64_t size) const {
+        if (!by_class()) return size;
+        std::int64_t count = 0;
+        for (std::int64_t r = begin; r < begin + size; ++r)
+            count += targets.classes[static_cast<std::size_t>(row(r))] == ignored_class ? 0 : 1;
+        return count;
+    }
 };
 
 /// Batches k = 0 ... count-1 hold the rows [k batch, min((k + 1) batch, total)).
@@ -58,6 +70,21 @@ struct Batches {
     [[nodiscard]] std::int64_t count() const { return batch == 0 ? 0 : (total + batch - 1) / batch; }
     [[nodiscard]] std::int64_t begin(std::int64_t k) const { return k * batch; }
     [[nodiscard]] std::int64_t size(std::int64_t k) const { return std::min(batch, total - k * batch); }
+};
+
+/// Of several batches.
+class MeanLoss {
+public:
+    /// @param loss mean of the batch @param counted its rows that count
+    void add(double loss, std::int64_t counted) {
+        if (counted > 0) sum_ += loss * static_cast<double>(counted);
+        counted_ += counted;
+    }
+    [[nodiscard]] double value() const { return sum_ / static_cast<double>(counted_); }
+
+private:
+    double sum_ = 0.0;
+    std::int64_t counted_ = 0;
 };
 
 /// Training steps first ... last-1 of an epoch.
@@ -100,8 +127,8 @@ public:
     /// Trains until `last`, or until a loss or an update is not finite. @return steps done whose loss and update were finite; where these
     /// are fewer than asked for, the state is that of an unknown later moment (see take_back)
     [[nodiscard]] virtual std::int64_t train(TrainJob const&) = 0;
-    /// Sum over the batches of (rows of the batch) x (its mean loss), without training mode. Corruptions are applied with random_step 0 for
-    /// every batch; rows are numbered from the first of all.
+    /// The mean of the batches' losses, each times its rows that count (NaN where there are none), without training mode. Corruptions are
+    /// applied with random_step 0 for every batch; rows are numbered from the first of all.
     [[nodiscard]] virtual double evaluate(Data const&, Objective const&, Batches const&) = 0;
     /// @return the mean loss of the batch
     [[nodiscard]] virtual double gradients(GradientJob const&) = 0;

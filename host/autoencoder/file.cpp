@@ -2,6 +2,7 @@
 
 #include "autoencoder/file.hpp"
 #include "autoencoder/tensors.hpp"
+#include "core/out_of_memory.hpp"
 
 /// Model::save and Model::load.
 namespace ca3::autoencoder {
@@ -16,7 +17,7 @@ std::unique_ptr<ModelState> make_loaded(Context context, Architecture architectu
     auto model = make_model_state(std::move(context), std::move(architecture), options);
     State state = blank_state(plan);
     take_tensors(plan, tensors, state, path, checkpoint);
-    model->engine->put(state);
+    model->put(state);
     return model;
 }
 
@@ -26,6 +27,7 @@ State blank_state(Plan const& plan) {
     State state;
     state.parameters.resize(static_cast<std::size_t>(plan.parameters));
     state.buffers.resize(static_cast<std::size_t>(plan.buffers));
+    state.batches.resize(static_cast<std::size_t>(plan.counts));
     return state;
 }
 
@@ -49,21 +51,25 @@ Architecture architecture_of(io::Tensors const& file, std::string const& path) {
 }
 
 void Model::save(std::string const& path) const {
-    State state;
-    state_->engine->get(state);
-    auto tensors = to_tensors(state_->plan, state, state_->options.precision);
-    tensors.metadata = metadata_of(*state_);
-    io::write_safetensors(path, tensors);
+    translate_bad_alloc("Model::save", [&] {
+        auto tensors = to_tensors(state_->plan, state_->get(), state_->options.precision);
+        tensors.metadata = metadata_of(*state_);
+        io::write_safetensors(path, tensors);
+    });
 }
 
 Model Model::load(Context context, std::string const& path, ModelOptions options) {
-    auto const tensors = io::read_safetensors(path);
-    return Model(make_loaded(std::move(context), architecture_of(tensors, path), options, tensors, path));
+    return translate_bad_alloc("Model::load", [&] {
+        auto const tensors = io::read_safetensors(path);
+        return Model(make_loaded(std::move(context), architecture_of(tensors, path), options, tensors, path));
+    });
 }
 
 Model Model::load(Context context, std::string const& path, Architecture architecture, ModelOptions options) {
-    auto const tensors = io::read_safetensors(path);
-    return Model(make_loaded(std::move(context), std::move(architecture), options, tensors, path));
+    return translate_bad_alloc("Model::load", [&] {
+        auto const tensors = io::read_safetensors(path);
+        return Model(make_loaded(std::move(context), std::move(architecture), options, tensors, path));
+    });
 }
 
 }  // namespace ca3::autoencoder

@@ -19,12 +19,13 @@ double seconds_since(Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-bool should_stop_early(EarlyStop const& rule, std::vector<EpochReport> const& epochs) {
+/// @param tested whether there are test data
+bool should_stop_early(EarlyStop const& rule, std::vector<EpochReport> const& epochs, bool tested) {
     if (rule.patience <= 0) return false;
     double best = std::numeric_limits<double>::infinity();
     std::int64_t since = 0;
     for (auto const& epoch : epochs) {
-        double const loss = std::isnan(epoch.test_loss) ? epoch.train_loss : epoch.test_loss;
+        double const loss = tested ? epoch.test_loss : epoch.train_loss;
         if (loss < best - rule.least_gain) {
             best = loss;
             since = 0;
@@ -54,6 +55,10 @@ public:
     History run() {
         begin();
         Progress& progress = state_.progress;
+        if (should_stop()) {  // a training that goes on is one that has not stopped
+            progress.history.stop = Stop::early;
+            return progress.history;
+        }
         while (progress.epochs < options_.epochs) {
             Stop const stop = epoch();
             progress.history.stop = stop;
@@ -71,12 +76,11 @@ private:
             require(former.kind == rule_.kind && former.has_first() == rule_.has_first(), function,
                     [] { return std::string("resume: the optimizer is of another kind than the one that the model was trained with"); });
         } else {
-            State state;
-            state_.engine->get(state);
+            State state = state_.get();
             state.first.clear();
             state.second.clear();
             state.steps = 0;
-            state_.engine->put(state);
+            state_.put(state);
             state_.progress = {};
         }
         state_.progress.rule = rule_;
@@ -92,19 +96,22 @@ private:
         std::vector<std::int64_t> const order = order_of(options_, data_.inputs.count(), data_.seed, number);
         data_.rows = order;
         Batches const batches = batches_of(options_, data_.inputs.count(), order);
+        require_training_steps(progress.batches, batches.count(), function);
 
         auto const start = Clock::now();
         double const loss = train(rule, batches, number);
         EpochReport report{.epoch = number + 1, .train_loss = loss, .learning_rate = rule.learning_rate};
         report.seconds = seconds_since(start);
-        if (test_.inputs.count() > 0)
-            report.test_loss = state_.engine->evaluate(test_, objective_, {options_.batch, test_.inputs.count()}) /
-                               static_cast<double>(test_.inputs.count());
+        if (test_.inputs.count() > 0) report.test_loss = state_.engine->evaluate(test_, objective_, {options_.batch, test_.inputs.count()});
         progress.epochs = number + 1;
         progress.batches += batches.count();
         progress.history.epochs.push_back(report);
         if (options_.on_epoch && !options_.on_epoch(report)) return Stop::callback;
-        return should_stop_early(options_.early_stop, progress.history.epochs) ? Stop::early : Stop::finished;
+        return should_stop() ? Stop::early : Stop::finished;
+    }
+
+    [[nodiscard]] bool should_stop() const {
+        return should_stop_early(options_.early_stop, state_.progress.history.epochs, test_.inputs.count() > 0);
     }
 
     /// Trains in portions of some 0.1 s, so that progress is seen; the state is kept every second, so that little is done again when a
@@ -117,7 +124,7 @@ private:
         for (std::int64_t done = 0; done < count;) {
             auto const start = Clock::now();
             if (done == 0 || seconds_since(kept_at) > 1.0) {
-                state_.engine->keep();
+                keep();
                 kept = done;
                 kept_at = start;
             }
@@ -129,7 +136,7 @@ private:
                                .last = std::min(count, done + portion_),
                                .random_step = state_.progress.batches,
                                .losses = losses.data() + done};
-            std::int64_t const finished = state_.engine->train(job);
+            std::int64_t const finished = train_or_take_back(job);
             if (finished < job.last - job.first) stop(job, kept, done + finished, number);
             double const each = seconds_since(start) / static_cast<double>(finished);
             done = job.last;
@@ -139,14 +146,36 @@ private:
         return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(count);
     }
 
+    void keep() {
+        state_.engine->keep();
+        kept_batches_ = state_.batches;
+    }
+
+    void take_back() {
+        state_.engine->take_back();
+        state_.batches = kept_batches_;
+    }
+
+    /// Engine::train; a throw leaves the model as it was kept.
+    std::int64_t train_or_take_back(TrainJob const& job) {
+        try {
+            std::int64_t const finished = state_.engine->train(job);
+            for (std::int64_t& count : state_.batches) count += finished;
+            return finished;
+        } catch (...) {
+            take_back();
+            throw;
+        }
+    }
+
     /// Puts the model back to where it was before step `step`, which went wrong, from where it was at step `kept`, and says what it was.
     [[noreturn]] void stop(TrainJob job, std::int64_t kept, std::int64_t step, std::int64_t number) {
-        state_.engine->take_back();
+        take_back();
         std::vector<double> losses(static_cast<std::size_t>(step - kept));
         job.first = kept;
         job.last = step;
         job.losses = losses.data();
-        if (step > kept && state_.engine->train(job) != step - kept)
+        if (step > kept && train_or_take_back(job) != step - kept)
             throw Error(std::string(function) + ": a repeated training step did not repeat");
         auto const [layer, what] = culprit(job, step);
         throw NonFinite(std::string(function) + ": epoch " + std::to_string(number + 1) + ", step " + std::to_string(step + 1) + ": " +
@@ -179,13 +208,18 @@ private:
     UpdateRule rule_;
     Data data_;
     Data test_;
+    std::vector<std::int64_t> kept_batches_;
     std::int64_t portion_ = 8;  ///< steps; then as many as take 0.1 s
 };
 
 }  // namespace
 
+History fit(ModelState& state, Samples const& train, FitOptions const& options) {
+    return translate_bad_alloc(function, [&] { return Fit(state, train, options).run(); });
+}
+
 History Model::fit(Samples train, FitOptions const& options) {
-    return translate_bad_alloc(function, [&] { return Fit(*state_, train, options).run(); });
+    return autoencoder::fit(*state_, train, options);
 }
 
 }  // namespace ca3::autoencoder

@@ -1,13 +1,13 @@
 #include "autoencoder/fit.hpp"
 #include "autoencoder/model_state.hpp"
 #include "core/check.hpp"
+#include "core/out_of_memory.hpp"
 #include "core/state.hpp"
 
 #include <chrono>
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <optional>
 #include <utility>
 
 namespace ca3::autoencoder {
@@ -30,15 +30,16 @@ ModelOptions options_of(ModelOptions options, Variant const& variant) {
 /// One model after the other; on the CPU one a thread.
 Ensemble one_by_one(Context const& context, Architecture const& architecture, std::span<Variant const> variants, Samples const& train,
                     FitOptions const& options, ModelOptions const& model_options) {
-    std::vector<std::optional<Model>> models(variants.size());
+    std::vector<std::unique_ptr<ModelState>> models(variants.size());
     Ensemble out;
     out.histories.resize(variants.size());
     bool const threads = context.backend() == Backend::cpu;
     auto const one = [&](std::int64_t index, int) {
         auto const i = static_cast<std::size_t>(index);
-        Model model(threads ? Context::cpu({1, context.instruction_set()}) : context, architecture, options_of(model_options, variants[i]));
-        out.histories[i] = model.fit(train, options_of(options, variants[i]));
-        models[i].emplace(std::move(model));
+        Context const own = threads ? Context::cpu({1, context.instruction_set()}) : context;
+        auto model = make_initial_model(own, architecture, options_of(model_options, variants[i]));
+        out.histories[i] = fit(*model, train, options_of(options, variants[i]));
+        models[i] = std::move(model);
     };
     auto const count = static_cast<std::int64_t>(variants.size());
     if (threads)
@@ -46,14 +47,13 @@ Ensemble one_by_one(Context const& context, Architecture const& architecture, st
     else
         for (std::int64_t i = 0; i < count; ++i) one(i, 0);
     for (auto& model : models) {
-        if (!threads) {
-            out.models.push_back(std::move(*model));
-            continue;
+        if (threads) {  // trained with a thread of its own; from now on it has those of the context
+            auto shared = make_model_state(context, architecture, model->options);
+            shared->put(model->get());
+            shared->progress = std::move(model->progress);
+            model = std::move(shared);
         }
-        // Trained with a thread of its own; from now on it has those of the context.
-        Model shared(context, architecture, model->options());
-        shared.set_parameters(model->parameters());
-        out.models.push_back(std::move(shared));
+        out.models.push_back(ModelState::to_model(std::move(model)));
     }
     return out;
 }
@@ -89,9 +89,14 @@ public:
         for (int m = 0; m < count(); ++m) {
             State state;
             group_->get(m, state);
-            Model model(context_, architecture_, options_of(model_options_, variant(m)));
-            model.set_parameters(to_tensors(plan_, state, model_options_.precision));
-            out.models.push_back(std::move(model));
+            state.batches.assign(static_cast<std::size_t>(plan_.counts), batches_);
+            auto model = make_model_state(context_, architecture_, options_of(model_options_, variant(m)));
+            model->put(state);
+            model->progress = {.rule = rule_of_variant(m),
+                               .epochs = options_.epochs,
+                               .batches = batches_,
+                               .history = out.histories[static_cast<std::size_t>(m)]};
+            out.models.push_back(ModelState::to_model(std::move(model)));
         }
         return out;
     }
@@ -100,21 +105,27 @@ private:
     [[nodiscard]] int count() const { return static_cast<int>(variants_.size()); }
     [[nodiscard]] Variant const& variant(int m) const { return variants_[static_cast<std::size_t>(m)]; }
 
+    [[nodiscard]] UpdateRule rule_of_variant(int m) const {
+        UpdateRule rule = rule_of(options_of(options_, variant(m)).optimizer);
+        rule.clip_norm = options_.clip_norm;
+        return rule;
+    }
+
     void epoch(std::int64_t number, std::vector<History>& histories) {
         std::vector<std::vector<std::int64_t>> orders;
         for (auto const& v : variants_) orders.push_back(order_of(options_, data_.inputs.count(), v.seed, number));
         Batches const batches = batches_of(options_, data_.inputs.count(), orders.front());
+        require_training_steps(batches_, batches.count(), function);
         auto const steps = static_cast<std::size_t>(batches.count());
         std::vector<std::vector<double>> losses(variants_.size(), std::vector<double>(steps));
         std::vector<Member> members;
         UpdateRule rule;
         for (int m = 0; m < count(); ++m) {
             auto const i = static_cast<std::size_t>(m);
-            rule = rule_of(options_of(options_, variant(m)).optimizer);
+            rule = rule_of_variant(m);
             double const rate = rule.learning_rate * schedule_factor(options_.schedule, number, options_.epochs);
             members.push_back({.rows = orders[i], .seed = variant(m).seed, .learning_rate = rate, .losses = losses[i].data()});
         }
-        rule.clip_norm = options_.clip_norm;
         auto const start = std::chrono::steady_clock::now();
         auto const finished = group_->train({.data = data_,
                                              .members = members,
@@ -122,7 +133,8 @@ private:
                                              .rule = rule,
                                              .batches = batches,
                                              .last = batches.count(),
-                                             .random_step = number * batches.count()});
+                                             .random_step = batches_});
+        batches_ += batches.count();
         double const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         for (int m = 0; m < count(); ++m) {
             auto const i = static_cast<std::size_t>(m);
@@ -145,8 +157,7 @@ private:
         group_->get(m, state);
         tester_->put(state);
         test_.seed = variant(m).seed;
-        auto const samples = test_.inputs.count();
-        return tester_->evaluate(test_, objective_, {options_.batch, samples}) / static_cast<double>(samples);
+        return tester_->evaluate(test_, objective_, {options_.batch, test_.inputs.count()});
     }
 
     Context context_;
@@ -160,6 +171,7 @@ private:
     Data test_;
     std::unique_ptr<Group> group_;
     std::unique_ptr<Engine> tester_;
+    std::int64_t batches_ = 0;  ///< of each model so far
 };
 
 }  // namespace
@@ -168,10 +180,18 @@ Ensemble fit_many(Context context, Architecture const& architecture, std::span<V
                   FitOptions const& options, ModelOptions model_options) {
     require(options.checkpoint.empty() && !options.on_epoch && !options.on_progress && !options.resume, function,
             [] { return std::string("checkpoints, resuming and callbacks are not available for many models at once"); });
+    for (std::size_t i = 0; i < variants.size(); ++i) {
+        double const rate = variants[i].learning_rate;
+        require(std::isfinite(rate) && rate >= 0.0, function, [&] {
+            return "variants[" + std::to_string(i) + "].learning_rate must be finite and not negative, is " + std::to_string(rate);
+        });
+    }
     // Models that stop at different epochs do not go side by side.
     bool const together = context.backend() == Backend::cuda && variants.size() > 1 && options.early_stop.patience == 0;
-    if (together) return SideBySide(std::move(context), architecture, variants, train, options, model_options).run();
-    return one_by_one(context, architecture, variants, train, options, model_options);
+    return translate_bad_alloc(function, [&] {
+        if (together) return SideBySide(std::move(context), architecture, variants, train, options, model_options).run();
+        return one_by_one(context, architecture, variants, train, options, model_options);
+    });
 }
 
 }  // namespace ca3::autoencoder

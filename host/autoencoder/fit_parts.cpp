@@ -39,7 +39,6 @@ void check_data(Plan const& plan, Samples const& train, FitOptions const& option
     check_samples(train, plan.inputs, 1, function, "train");
     check_targets(options.targets, train, objective, plan, function, "targets");
     check_order(options.order, train.count(), function);
-    check_corruptions(options.corrupt, plan.inputs, function);
     std::int64_t const rows = options.order.rows > 0 ? options.order.cols : train.count();
     require(options.batch <= rows, function, [&] {
         return "batch is " + std::to_string(options.batch) + ", more than the " + std::to_string(rows) +
@@ -63,8 +62,12 @@ void check_data(Plan const& plan, Samples const& train, FitOptions const& option
 void check_fit(Plan const& plan, Samples const& train, FitOptions const& options, char const* function) {
     Objective const objective = objective_of(options);
     check_fit_options(options, plan, function);
-    check_objective(objective, plan, function);
     check_data(plan, train, options, objective, function);
+}
+
+void require_training_steps(std::int64_t done, std::int64_t more, char const* function) {
+    if (done > most_training_steps - more)
+        throw Overflow(std::string(function) + ": epochs: more than 2^32 steps of training, those before included");
 }
 
 Objective objective_of(FitOptions const& options) {

@@ -72,6 +72,7 @@ State initial_state(Plan const& plan, std::uint64_t seed) {
     State state;
     state.parameters.assign(static_cast<std::size_t>(plan.parameters), 0.0);
     state.buffers.assign(static_cast<std::size_t>(plan.buffers), 0.0);
+    state.batches.assign(static_cast<std::size_t>(plan.counts), 0);
     for (std::size_t t = 0; t < plan.tensors.size(); ++t) {
         auto const& [tensor, place, buffer] = plan.tensors[t];
         PlannedLayer const& layer = plan.layers[static_cast<std::size_t>(tensor.layer)];

@@ -45,10 +45,31 @@ std::unique_ptr<ModelState> make_model_state(Context context, Architecture archi
         ModelState{std::move(context), std::move(architecture), options, std::move(plan), std::move(engine)});
 }
 
-Model::Model(Context context, Architecture architecture, ModelOptions options)
-    : state_(make_model_state(std::move(context), std::move(architecture), options)) {
-    translate_bad_alloc("autoencoder::Model", [&] { state_->engine->put(initial_state(state_->plan, options.seed)); });
+std::unique_ptr<ModelState> make_initial_model(Context context, Architecture architecture, ModelOptions options) {
+    auto model = make_model_state(std::move(context), std::move(architecture), options);
+    translate_bad_alloc("autoencoder::Model", [&] { model->put(initial_state(model->plan, options.seed)); });
+    return model;
 }
+
+Model ModelState::to_model(std::unique_ptr<ModelState> state) {
+    return Model(std::move(state));
+}
+
+State ModelState::get() const {
+    State state;
+    engine->get(state);
+    state.batches = batches;
+    return state;
+}
+
+void ModelState::put(State const& state) {
+    std::vector<std::int64_t> counts = state.batches;
+    engine->put(state);
+    batches = std::move(counts);
+}
+
+Model::Model(Context context, Architecture architecture, ModelOptions options)
+    : state_(make_initial_model(std::move(context), std::move(architecture), options)) {}
 Model::Model(std::unique_ptr<ModelState> state) : state_(std::move(state)) {}
 Model::Model(Model&&) noexcept = default;
 Model& Model::operator=(Model&&) noexcept = default;
@@ -86,11 +107,7 @@ double Model::evaluate(Samples inputs, Objective const& objective, Targets targe
     check_targets(targets, inputs, objective, state_->plan, function, "targets");
     require(batch >= 1, function, [&] { return "batch must be at least 1, is " + std::to_string(batch); });
     Data const data{.inputs = inputs, .targets = targets};
-    return translate_bad_alloc(function,
-                               [&] {
-                                   return state_->engine->evaluate(data, objective, {batch, inputs.count()});
-                               }) /
-           static_cast<double>(inputs.count());
+    return translate_bad_alloc(function, [&] { return state_->engine->evaluate(data, objective, {batch, inputs.count()}); });
 }
 
 Gradients Model::gradients(Samples inputs, Objective const& objective, Targets targets, bool training, std::int64_t step) const {
@@ -141,19 +158,19 @@ std::int64_t Model::epochs_trained() const noexcept {
 }
 
 io::Tensors Model::parameters() const {
-    State state;
-    state_->engine->get(state);
-    return to_tensors(state_->plan, state, state_->options.precision);
+    return translate_bad_alloc("Model::parameters", [&] { return to_tensors(state_->plan, state_->get(), state_->options.precision); });
 }
 
 void Model::set_parameters(io::Tensors const& tensors) {
-    State state;
-    state_->engine->get(state);
-    take_tensors(state_->plan, tensors, state, "Model::set_parameters");
-    state.first.clear();
-    state.second.clear();
-    state.steps = 0;
-    state_->engine->put(state);
+    constexpr char const* function = "Model::set_parameters";
+    translate_bad_alloc(function, [&] {
+        State state = state_->get();
+        take_tensors(state_->plan, tensors, state, function);
+        state.first.clear();
+        state.second.clear();
+        state.steps = 0;
+        state_->put(state);
+    });
     state_->progress = {};
 }
 

@@ -7,6 +7,9 @@
 
 namespace ca3::autoencoder {
 
+/// Their numbers in the random streams have 32 bits.
+inline constexpr std::int64_t most_training_steps = std::int64_t{1} << 32;
+
 /// Where a fit stands, for one that resumes.
 struct Progress {
     std::optional<UpdateRule> rule;  ///< whose moments the engine holds; empty: none
@@ -15,18 +18,25 @@ struct Progress {
     History history;
 };
 
-/// The engine holds the truth: parameters, buffers, moments.
+/// The engine holds the truth: parameters, buffers, moments; but for counts of batches, which want whole numbers.
 struct ModelState {
     Context context;
     Architecture architecture;
     ModelOptions options;
     Plan plan;
     std::unique_ptr<Engine> engine;
+    std::vector<std::int64_t> batches{};  ///< State::batches
     Progress progress{};
+
+    [[nodiscard]] State get() const;
+    void put(State const&);
+    [[nodiscard]] static Model to_model(std::unique_ptr<ModelState>);
 };
 
 /// Builds the engine of the context's backend; its numbers are not set. @throws InvalidArgument
 [[nodiscard]] std::unique_ptr<ModelState> make_model_state(Context, Architecture, ModelOptions);
+/// The same with the numbers of a new model. @throws InvalidArgument
+[[nodiscard]] std::unique_ptr<ModelState> make_initial_model(Context, Architecture, ModelOptions);
 
 /// All tensors of the state_dict. f32, or f64; batches i64.
 [[nodiscard]] io::Tensors to_tensors(Plan const&, State const&, Precision);

@@ -21,11 +21,7 @@ constexpr std::int64_t least_rows_of_part = 32;
 void check(MatrixView<double const> samples, NmfOptions const& o, Context const& context, char const* function) {
     require_view(samples, function, "samples");
     require(!samples.empty(), function, [&] { return "samples must not be empty, are " + shape(samples.rows, samples.cols); });
-    std::int64_t const most = std::max(samples.rows, samples.cols);
-    require(o.components >= 1 && o.components <= most, function, [&] {
-        return "components must lie in [1, " + std::to_string(most) + "] for samples " + shape(samples.rows, samples.cols) + ", is " +
-               std::to_string(o.components);
-    });
+    require(o.components >= 1, function, [&] { return "components must be at least 1, is " + std::to_string(o.components); });
     require(o.iterations >= 0, function, [&] { return "iterations must not be negative, is " + std::to_string(o.iterations); });
     require(std::isfinite(o.tolerance) && o.tolerance >= 0.0, function,
             [&] { return "tolerance must be finite and not negative, is " + std::to_string(o.tolerance); });
@@ -191,7 +187,13 @@ private:
 }  // namespace
 
 Nmf nmf(Context const& context, MatrixView<double const> samples, NmfOptions const& options) {
-    check(samples, options, context, "nmf");
+    constexpr char const* function = "nmf";
+    check(samples, options, context, function);
+    std::int64_t const most = std::max(samples.rows, samples.cols);
+    require(options.components <= most, function, [&] {
+        return "components must lie in [1, " + std::to_string(most) + "] for samples " + shape(samples.rows, samples.cols) + ", is " +
+               std::to_string(options.components);
+    });
     return Factorisation(context, samples, options).run(options);
 }
 

@@ -2,6 +2,7 @@
 #include "autoencoder/batch.hpp"
 #include "autoencoder/checks.hpp"
 #include "core/check.hpp"
+#include "core/out_of_memory.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -120,16 +121,18 @@ void require_same_shape(MatrixView<float const> view, Named const& other, char c
     });
 }
 
-double checked_loss(Context const& context, LossTask const& task) {
-    switch (context.backend()) {
-        case Backend::reference:
-            return reference::loss(context, task);
-        case Backend::cpu:
-            return cpu::loss(context, task);
-        case Backend::cuda:
-            return cuda::loss(context, task);
-    }
-    return 0.0;
+double checked_loss(Context const& context, LossTask const& task, char const* function) {
+    return translate_bad_alloc(function, [&] {
+        switch (context.backend()) {
+            case Backend::reference:
+                return reference::loss(context, task);
+            case Backend::cpu:
+                return cpu::loss(context, task);
+            case Backend::cuda:
+                return cuda::loss(context, task);
+        }
+        return 0.0;
+    });
 }
 
 void require_loss(Context const& context, Loss kind, MatrixView<float const> output, MatrixView<float> gradient, char const* function) {
@@ -159,14 +162,16 @@ void checked_step(Context const& context, UpdateRule const& rule, std::int64_t t
     task.step = t;
     task.gradient = gradient;
     task.parameters = parameters;
-    switch (context.backend()) {
-        case Backend::reference:
-            return reference::step(context, task);
-        case Backend::cpu:
-            return cpu::step(context, task);
-        case Backend::cuda:
-            return cuda::step(context, task);
-    }
+    translate_bad_alloc(function, [&] {
+        switch (context.backend()) {
+            case Backend::reference:
+                return reference::step(context, task);
+            case Backend::cpu:
+                return cpu::step(context, task);
+            case Backend::cuda:
+                return cuda::step(context, task);
+        }
+    });
 }
 
 }  // namespace
@@ -188,14 +193,16 @@ void forward(Context const& context, DenseOptions const& options, MatrixView<flo
                            .bias = bias.empty() ? nullptr : bias.data(),
                            .pre_activation = pre_activation,
                            .output = output};
-    switch (context.backend()) {
-        case Backend::reference:
-            return reference::forward(context, task);
-        case Backend::cpu:
-            return cpu::forward(context, task);
-        case Backend::cuda:
-            return cuda::forward(context, task);
-    }
+    translate_bad_alloc(function, [&] {
+        switch (context.backend()) {
+            case Backend::reference:
+                return reference::forward(context, task);
+            case Backend::cpu:
+                return cpu::forward(context, task);
+            case Backend::cuda:
+                return cuda::forward(context, task);
+        }
+    });
 }
 
 void backward(Context const& context, DenseOptions const& options, MatrixView<float const> input, MatrixView<float const> weight,
@@ -238,14 +245,16 @@ void backward(Context const& context, DenseOptions const& options, MatrixView<fl
                             .input_gradient = input_gradient,
                             .weight_gradient = weight_gradient,
                             .bias_gradient = bias_gradient.empty() ? nullptr : bias_gradient.data()};
-    switch (context.backend()) {
-        case Backend::reference:
-            return reference::backward(context, task);
-        case Backend::cpu:
-            return cpu::backward(context, task);
-        case Backend::cuda:
-            return cuda::backward(context, task);
-    }
+    translate_bad_alloc(function, [&] {
+        switch (context.backend()) {
+            case Backend::reference:
+                return reference::backward(context, task);
+            case Backend::cpu:
+                return cpu::backward(context, task);
+            case Backend::cuda:
+                return cuda::backward(context, task);
+        }
+    });
 }
 
 double loss(Context const& context, Loss kind, MatrixView<float const> output, MatrixView<float const> target, MatrixView<float> gradient) {
@@ -255,19 +264,21 @@ double loss(Context const& context, Loss kind, MatrixView<float const> output, M
     require_same_shape(target, {output, "output"}, function, "target");
     require_memory({{gradient, "gradient"}}, {{output, "output"}, {target, "target"}}, function);
     if (output.empty()) return std::numeric_limits<double>::quiet_NaN();
-    return checked_loss(context, {.kind = kind, .output = output, .target = target, .counted = output.rows, .gradient = gradient});
+    return checked_loss(context, {.kind = kind, .output = output, .target = target, .counted = output.rows, .gradient = gradient},
+                        function);
 }
 
 double loss(Context const& context, Loss kind, MatrixView<float const> output, std::span<std::int64_t const> classes,
             MatrixView<float> gradient) {
     constexpr char const* function = "autoencoder::loss";
     require_loss(context, kind, output, gradient, function);
-    require(kind == Loss::cross_entropy || kind == Loss::nll, function,
-            [&] { return "classes are for cross_entropy and nll, not for " + std::string(to_string(kind)); });
+    require(is_by_row(kind), function, [&] { return "classes are for cross_entropy and nll, not for " + std::string(to_string(kind)); });
     require(static_cast<std::int64_t>(classes.size()) == output.rows && (classes.empty() || classes.data() != nullptr), function, [&] {
         return "classes must hold a number for each row of output " + shape(output.rows, output.cols) + ", holds " +
                std::to_string(classes.data() == nullptr ? 0 : classes.size());
     });
+    require(reinterpret_cast<std::uintptr_t>(classes.data()) % alignof(std::int64_t) == 0, function,
+            [] { return "classes do not lie at a multiple of " + std::to_string(alignof(std::int64_t)) + " bytes"; });
     MatrixView<float const> const as_floats(reinterpret_cast<float const*>(classes.data()), 1,
                                             static_cast<std::int64_t>(2 * classes.size()));
     require_memory({{gradient, "gradient"}}, {{output, "output"}, {as_floats, "classes"}}, function);
@@ -283,7 +294,8 @@ double loss(Context const& context, Loss kind, MatrixView<float const> output, s
         counted += here[r] == ignored_class ? 0 : 1;
     }
     if (output.cols == 0) return std::numeric_limits<double>::quiet_NaN();
-    return checked_loss(context, {.kind = kind, .output = output, .classes = classes.data(), .counted = counted, .gradient = gradient});
+    return checked_loss(context, {.kind = kind, .output = output, .classes = classes.data(), .counted = counted, .gradient = gradient},
+                        function);
 }
 
 void adam_step(Context const& context, Adam const& optimizer, std::int64_t t, MatrixView<float const> gradient,

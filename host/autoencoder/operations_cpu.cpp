@@ -218,7 +218,7 @@ double loss(Context const& context, LossTask const& t) {
     Kernels const& kernels = kernels_for(context.instruction_set());
     std::int64_t const rows = t.output.rows, n = t.output.cols;
     Parts const parts(context, rows);
-    bool const by_row = t.kind == Loss::cross_entropy || t.kind == Loss::nll;
+    bool const by_row = is_by_row(t.kind);
     double const each = 1.0 / (by_row ? static_cast<double>(t.counted) : static_cast<double>(rows) * static_cast<double>(n));
     auto const share = static_cast<float>(each);
     // x, t and the gradient of a panel; partial sums

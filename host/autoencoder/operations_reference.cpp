@@ -74,7 +74,7 @@ void backward(Context const&, BackwardTask const& t) {
 
 double loss(Context const&, LossTask const& t) {
     std::int64_t const rows = t.output.rows, n = t.output.cols;
-    bool const by_row = t.kind == Loss::cross_entropy || t.kind == Loss::nll;
+    bool const by_row = is_by_row(t.kind);
     double const terms = by_row ? static_cast<double>(t.counted) : static_cast<double>(rows) * static_cast<double>(n);
     auto const share = static_cast<float>(1.0 / terms);
     std::vector<float> log(static_cast<std::size_t>(n)), g(log.size());

@@ -38,7 +38,7 @@ void check_layer(std::size_t l, Layer const& layer) {
 }
 
 void check_tie(std::size_t l, PlannedLayer const& layer, std::vector<PlannedLayer> const& before) {
-    require(layer.tied_to < static_cast<int>(l), function,
+    require(layer.tied_to >= 0 && layer.tied_to < static_cast<int>(l), function,
             [&] { return layer_name(l) + ": tied_to must name an earlier layer, names layer " + std::to_string(layer.tied_to); });
     auto const& other = before[static_cast<std::size_t>(layer.tied_to)];
     require(other.tied_to < 0, function,
@@ -78,7 +78,7 @@ public:
             layer.beta = place("bias", {layer.linear}, Tensor::Role::beta);
             layer.mean = place("running_mean", {layer.linear}, Tensor::Role::running_mean);
             layer.variance = place("running_var", {layer.linear}, Tensor::Role::running_variance);
-            layer.batches = place("num_batches_tracked", {}, Tensor::Role::batches);
+            place("num_batches_tracked", {}, Tensor::Role::batches);
             ++module_;
         }
         if (layer.activation.kind == Activation::Kind::prelu)
@@ -90,10 +90,11 @@ public:
 
 private:
     Place place(char const* suffix, std::vector<std::int64_t> sizes, Tensor::Role role) {
-        bool const buffer = role == Tensor::Role::running_mean || role == Tensor::Role::running_variance || role == Tensor::Role::batches;
+        bool const count = role == Tensor::Role::batches;
+        bool const buffer = count || role == Tensor::Role::running_mean || role == Tensor::Role::running_variance;
         std::int64_t size = 1;
         for (auto const n : sizes) size *= n;
-        std::int64_t& end = buffer ? plan_.buffers : plan_.parameters;
+        std::int64_t& end = count ? plan_.counts : buffer ? plan_.buffers : plan_.parameters;
         Place const at{end, size};
         end += size;
         plan_.tensors.push_back({{stem_ + std::to_string(module_) + "." + suffix, std::move(sizes), role, layer_}, at, buffer});
@@ -127,9 +128,9 @@ Plan make_plan(Architecture const& architecture) {
         layer.activation = given.activation;
         layer.unit_sphere = given.options.unit_sphere;
         layer.dropout = given.options.dropout;
-        layer.tied_to = given.options.tied_to < 0 ? -1 : given.options.tied_to;
+        layer.tied_to = given.options.tied_to;
         layer.initialiser = given.options.initialiser;
-        if (layer.tied_to >= 0) check_tie(l, layer, plan.layers);
+        if (layer.tied_to != -1) check_tie(l, layer, plan.layers);
         require(layer.linear <= most_weights / layer.in && weights <= most_weights - layer.linear * layer.in, function,
                 [&] { return layer_name(l) + ": more than 2^40 weights"; });
         weights += layer.linear * layer.in;

@@ -1,20 +1,33 @@
 #pragma once
 
 #include <ca3/autoencoder/layers.hpp>
+#include <ca3/autoencoder/training.hpp>
+
+#include "core/host_device.hpp"
 
 #include <cstdint>
 #include <vector>
 
 namespace ca3::autoencoder {
 
+// Constants of PyTorch's definitions; the reference has its own.
+inline constexpr float batch_norm_epsilon = 1e-5f;  ///< beside the variance
+inline constexpr float batch_norm_momentum = 0.1f;  ///< of the running statistics
+inline constexpr float least_norm = 1e-12f;         ///< that a row is divided by (torch.nn.functional.normalize)
+inline constexpr double clip_epsilon = 1e-6;        ///< beside the norm of all gradients (torch.nn.utils.clip_grad_norm_)
+
 /// Looks at each value by itself.
-[[nodiscard]] constexpr bool is_elementwise(Activation::Kind kind) {
+[[nodiscard]] CA3_HOST_DEVICE constexpr bool is_elementwise(Activation::Kind kind) {
     return kind <= Activation::Kind::prelu;
+}
+/// Looks at a row of outputs, not at each by itself.
+[[nodiscard]] CA3_HOST_DEVICE constexpr bool is_by_row(Loss loss) {
+    return loss == Loss::cross_entropy || loss == Loss::nll;
 }
 
 /// Where a tensor lies in a State.
 struct Place {
-    std::int64_t offset = -1;  ///< in State::parameters or State::buffers; -1: there is none
+    std::int64_t offset = -1;  ///< in State::parameters, State::buffers or State::batches; -1: there is none
     std::int64_t size = 0;
 
     [[nodiscard]] bool exists() const { return offset >= 0; }
@@ -37,9 +50,10 @@ struct PlannedLayer {
     Place beta;
     Place mean;      ///< running, in the buffers
     Place variance;  ///< running, in the buffers
-    Place batches;   ///< in the buffers: number of batches seen, 1
 
     [[nodiscard]] bool batch_norm() const { return gamma.exists(); }
+    /// A linear map, an activation of each value by itself, and nothing else.
+    [[nodiscard]] bool is_plain() const { return is_elementwise(activation.kind) && !batch_norm() && !unit_sphere && dropout == 0.0; }
 };
 
 /// A tensor of the state_dict and where it lies.
@@ -56,6 +70,7 @@ struct Plan {
     std::vector<PlannedTensor> tensors;  ///< in the order of the state_dict; tied weights once
     std::int64_t parameters = 0;
     std::int64_t buffers = 0;
+    std::int64_t counts = 0;  ///< of batches: one for each layer with batch normalisation
 
     [[nodiscard]] std::int64_t outputs() const { return layers.back().out; }
     [[nodiscard]] std::int64_t width_after(int layer) const { return layer < 0 ? inputs : layers[static_cast<std::size_t>(layer)].out; }
@@ -68,9 +83,10 @@ struct Plan {
 struct State {
     std::vector<double> parameters;
     std::vector<double> buffers;
-    std::vector<double> first;   ///< momentum or first moments, or empty
-    std::vector<double> second;  ///< second moments, or empty
-    std::int64_t steps = 0;      ///< updates made by the optimizer whose moments these are
+    std::vector<std::int64_t> batches;  ///< that layers with batch normalisation have seen; engines leave them to who holds the model
+    std::vector<double> first;          ///< momentum or first moments, or empty
+    std::vector<double> second;         ///< second moments, or empty
+    std::int64_t steps = 0;             ///< updates made by the optimizer whose moments these are
 };
 
 /// Parameters as the initialisers say (rounded to float), buffers as PyTorch's; no moments.

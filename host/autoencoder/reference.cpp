@@ -47,12 +47,12 @@ public:
 
     double evaluate(Data const& data, Objective const& objective, Batches const& batches) override {
         BatchMaker const maker(data, net_.plan.inputs, InstructionSet::portable);
-        double sum = 0.0;
+        MeanLoss mean;
         for (std::int64_t k = 0; k < batches.count(); ++k) {
             Pass<T> const pass = run(maker, data, objective, batches.begin(k), batches.size(k), batches.begin(k), {});
-            sum += pass.loss * static_cast<double>(batches.size(k));
+            mean.add(pass.loss, data.counted(batches.begin(k), batches.size(k)));
         }
-        return sum;
+        return mean.value();
     }
 
     double gradients(GradientJob const& job) override {
@@ -97,8 +97,8 @@ private:
             x = &pass.traces.back().out;
         }
         pass.gradient.assign(x->size(), T(0));
-        pass.loss = data.targets.given && !data.targets.classes.empty() ? class_loss(net_, data, objective, begin, *x, pass)
-                                                                        : value_loss(net_, maker, objective, begin, *x, pass);
+        pass.loss =
+            data.by_class() ? class_loss(net_, data, objective, begin, *x, pass) : value_loss(net_, maker, objective, begin, *x, pass);
         for (auto const& penalty : objective.penalties) {
             auto const& y = pass.traces[static_cast<std::size_t>(penalty.layer)].active;
             double sum = 0.0;

@@ -44,8 +44,7 @@ double class_loss(Numbers<T> const& net, Data const& data, Objective const& obje
                   Pass<T>& pass) {
     std::int64_t const outputs = net.plan.outputs();
     auto const class_of = [&](std::int64_t r) { return data.targets.classes[static_cast<std::size_t>(data.row(begin + r))]; };
-    std::int64_t counted = 0;
-    for (std::int64_t r = 0; r < pass.rows; ++r) counted += class_of(r) == ignored_class ? 0 : 1;
+    std::int64_t const counted = data.counted(begin, pass.rows);
     auto const share = static_cast<T>(1.0 / static_cast<double>(counted));
     double sum = 0.0;
     std::vector<T> y(static_cast<std::size_t>(outputs));

@@ -88,7 +88,7 @@ void check_shape(io::Array const& array, std::vector<std::int64_t> const& shape,
         refuse(name, "expected " + std::to_string(bytes) + " bytes, found " + std::to_string(array.data.size()));
 }
 
-/// A count of batches: a whole number that a double holds.
+/// A count of batches: a whole number that a double holds, for files may have it as one.
 void check_batches(io::Array const& array, std::string const& name) {
     constexpr double most = 9007199254740992.0;  // 2^53
     if (array.dtype != DType::i64 && array.dtype != DType::i32 && !is_float(array.dtype))
@@ -167,14 +167,14 @@ void check_tensors(Plan const& plan, io::Tensors const& tensors, std::string con
 io::Tensors to_tensors(Plan const& plan, State const& state, Precision precision) {
     io::Tensors out;
     for (auto const& [tensor, place, buffer] : plan.tensors) {
-        auto const values = std::span(buffer ? state.buffers : state.parameters)
-                                .subspan(static_cast<std::size_t>(place.offset), static_cast<std::size_t>(place.size));
         if (tensor.role == Role::batches) {
-            auto const count = static_cast<std::int64_t>(values[0]);
+            std::int64_t const count = state.batches[static_cast<std::size_t>(place.offset)];
             io::Array array{.dtype = DType::i64, .shape = {}, .data = std::vector<std::byte>(sizeof count)};
             std::memcpy(array.data.data(), &count, sizeof count);
             out.tensors.emplace(tensor.name, std::move(array));
         } else {
+            auto const values = std::span(buffer ? state.buffers : state.parameters)
+                                    .subspan(static_cast<std::size_t>(place.offset), static_cast<std::size_t>(place.size));
             out.tensors.emplace(tensor.name, float_array(values, tensor.shape, precision));
         }
     }
@@ -183,7 +183,13 @@ io::Tensors to_tensors(Plan const& plan, State const& state, Precision precision
 
 void take_tensors(Plan const& plan, io::Tensors const& tensors, State& state, std::string const& origin, bool others) {
     check_tensors(plan, tensors, origin, others);
-    for (auto const& planned : plan.tensors) copy_floats(tensors.tensors.at(planned.tensor.name), place_of(planned, state));
+    for (auto const& planned : plan.tensors) {
+        io::Array const& array = tensors.tensors.at(planned.tensor.name);
+        if (planned.tensor.role == Role::batches)
+            state.batches[static_cast<std::size_t>(planned.place.offset)] = static_cast<std::int64_t>(number(array, 0));
+        else
+            copy_floats(array, place_of(planned, state));
+    }
 }
 
 }  // namespace ca3::autoencoder

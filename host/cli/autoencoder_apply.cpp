@@ -112,6 +112,7 @@ void run(Options const& options, Arguments const& a) {
     json["model"] = a.model;
     json["data"] = samples.name;
     json["samples"] = samples.rows;
+    json["epochs"] = nlohmann::json::array();  // nothing is trained
     json["seconds"] = seconds.count();
     json["samples_per_second"] = static_cast<double>(samples.rows) / seconds.count();
     if (has_loss) json.update({{"loss", loss}, {"loss_function", to_string(subject.objective.loss)}});

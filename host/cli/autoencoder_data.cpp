@@ -10,6 +10,7 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <optional>
 
 namespace ca3::cli {
@@ -42,7 +43,7 @@ std::vector<std::int64_t> widened(io::Array const& array) {
 }
 
 /// The array in 64-bit integers; nothing where it holds no integers.
-std::optional<std::vector<std::int64_t>> to_integers(io::Array const& array) {
+std::optional<std::vector<std::int64_t>> to_integers(io::Array const& array, std::string const& file) {
     switch (array.dtype) {
         case DType::i8:
             return widened<std::int8_t>(array);
@@ -57,8 +58,15 @@ std::optional<std::vector<std::int64_t>> to_integers(io::Array const& array) {
         case DType::u32:
             return widened<std::uint32_t>(array);
         case DType::i64:
-        case DType::u64:  // what is past 2^63 becomes negative, which no sample and no class is
             return widened<std::int64_t>(array);
+        case DType::u64: {
+            auto const* const data = array.as<std::uint64_t>();
+            for (std::int64_t i = 0; i < array.size(); ++i)
+                if (data[i] > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+                    throw InvalidArgument(file + ": element " + index_text(array.shape, i) + " is " + std::to_string(data[i]) +
+                                          ", no number of a class or a sample");
+            return widened<std::int64_t>(array);
+        }
         default:
             return std::nullopt;
     }
@@ -117,14 +125,14 @@ autoencoder::Targets TargetArray::view() const {
 TargetArray read_targets(std::string const& file) {
     io::Array const array = io::read_npy(file);
     if (array.shape.size() == 1) {
-        if (auto classes = to_integers(array); classes && !classes->empty()) return {.classes = std::move(*classes)};
+        if (auto classes = to_integers(array, file); classes && !classes->empty()) return {.classes = std::move(*classes)};
     }
     return {.samples = samples_of(array, file, true)};
 }
 
 OrderArray read_order(std::string const& file) {
     io::Array const array = io::read_npy(file);
-    auto integers = to_integers(array);
+    auto integers = to_integers(array, file);
     if (!integers) throw InvalidArgument(file + ": expected sample numbers of an integer type, found " + io::to_string(array.dtype));
     if (array.shape.empty() || array.shape.size() > 2 || array.size() == 0)
         throw InvalidArgument(file + ": expected a row of sample numbers for each epoch (epochs x samples), found the shape " +

@@ -23,6 +23,8 @@ struct Experiment {
     char const* levels_option = nullptr;
     char const* levels = nullptr;
     bool images = true;
+    bool shares = false;  ///< levels lie in [0, 1]
+    bool trains = true;   ///< step by step
 };
 
 std::vector<Experiment> const& experiments() {
@@ -36,7 +38,8 @@ std::vector<Experiment> const& experiments() {
          .run = run_salt_and_pepper,
          .hidden = "Hidden units (default: 200)",
          .levels_option = "--noise",
-         .levels = "Shares of pixels set to 0 or 1 (default: 0, 0.05, ..., 0.75)"},
+         .levels = "Shares of pixels set to 0 or 1 (default: 0, 0.05, ..., 0.75)",
+         .shares = true},
         {.id = "A3", .title = "Sensory preconditioning: 4-3-4, then ridge readouts", .run = run_preconditioning, .images = false},
         {.id = "A4",
          .title = "784-512-256-128-30-128-256-784 ReLU against PCA, by digit",
@@ -95,7 +98,8 @@ std::vector<Experiment> const& experiments() {
          .title = "PCA and NMF to two components",
          .run = run_linear_codes,
          .variant_option = "--variant",
-         .variants = {"pca", "nmf"}},
+         .variants = {"pca", "nmf"},
+         .trains = false},
         {.id = "M1",
          .title = "Mirror symmetry of 6 bits (Rumelhart, Hinton, Williams 1986)",
          .run = run_mirror_symmetry,
@@ -149,9 +153,12 @@ void list(Options const& options) {
 void add_experiment(CLI::App& run, Experiment const& e, Options const& options) {
     auto* command = run.add_subcommand(e.id, e.title)->ignore_case();
     auto c = std::make_shared<ProtocolChoice>();
-    command->add_option("--epochs", c->epochs, "Passes over the samples, in place of the protocol's")->check(whole_number(1));
-    command->add_option("--batch", c->batch, "Samples of a step, in place of the protocol's")->check(whole_number(1));
-    command->add_option("--learning-rate", c->learning_rate, "In place of the protocol's")->check(positive_number());
+    auto const of_training = [&e](std::string const& description) {
+        return e.trains ? description + "in place of the protocol's" : "Without effect: nothing is trained step by step";
+    };
+    command->add_option("--epochs", c->epochs, of_training("Passes over the samples, "))->check(whole_number(1));
+    command->add_option("--batch", c->batch, of_training("Samples of a step, "))->check(whole_number(1));
+    command->add_option("--learning-rate", c->learning_rate, of_training("A rate "))->check(positive_number());
     add_precision(*command, c->precision);
     if (e.images) {
         command->add_option("--train-images", c->train_images, "Only the first so many")->check(whole_number(1));
@@ -160,7 +167,10 @@ void add_experiment(CLI::App& run, Experiment const& e, Options const& options) 
     if (e.hidden != nullptr)
         command->add_option("--hidden", c->hidden, e.hidden)->delimiter(',')->check(whole_number(1))->type_name("N,N,...");
     if (e.levels_option != nullptr)
-        command->add_option(e.levels_option, c->levels, e.levels)->delimiter(',')->check(number_from_zero())->type_name("X,X,...");
+        command->add_option(e.levels_option, c->levels, e.levels)
+            ->delimiter(',')
+            ->check(e.shares ? CLI::Range(0.0, 1.0) : number_from_zero())
+            ->type_name("X,X,...");
     if (e.variant_option != nullptr)
         command->add_option(e.variant_option, c->variants, "Only these variants (default: all side by side)")
             ->delimiter(',')

@@ -3,6 +3,8 @@
 #include "autoencoder_history.hpp"
 #include "lif_experiments.hpp"
 
+#include <ca3/error.hpp>
+
 #include <algorithm>
 #include <limits>
 
@@ -57,6 +59,9 @@ FitOptions Study::options_for(FitOptions fit, std::int64_t samples) const {
     if (choice_.epochs > 0) fit.epochs = choice_.epochs;
     if (choice_.batch > 0) fit.batch = choice_.batch;
     if (choice_.learning_rate > 0.0) std::visit([&](auto& o) { o.learning_rate = choice_.learning_rate; }, fit.optimizer);
+    if (choice_.batch > samples)
+        throw InvalidArgument("--batch: expected at most the " + std::to_string(samples) + " samples that are trained on, found " +
+                              std::to_string(choice_.batch));
     fit.batch = std::min(fit.batch, samples);
     return fit;
 }

@@ -86,6 +86,8 @@ void check(TrainingData const& data, Model const& model, Arguments const& a) {
     data.train.check_width(model.inputs(), "the network's input");
     if (data.test.rows > 0) data.test.check_width(model.inputs(), "the network's input");
     check_targets(data.targets, data.train, model.outputs(), a.targets);
+    if (!a.test_targets.empty() && data.test.rows == 0)
+        throw InvalidArgument("--test-targets are given, but no test samples: --test is missing");
     check_targets(data.test_targets, data.test, model.outputs(), a.test_targets);
     if (data.targets.given() && data.test.rows > 0 && !data.test_targets.given())
         throw InvalidArgument("--targets are given, and so are test samples: --test-targets is missing");
@@ -124,17 +126,13 @@ void write(Arguments const& a, Model const& model, nlohmann::json const& history
     model.save(model_file.temporary().string());
     if (!a.history.empty()) {
         WholeFile history_file(a.history);
-        std::ofstream out(history_file.temporary(), std::ios::binary);
-        out << dump(history);
-        out.close();
-        if (!out) throw FileError(a.history + ": cannot be written");
+        history_file.write(dump(history));
         history_file.commit();
     }
     model_file.commit();
 }
 
 void run(Options const& options, Arguments const& a) {
-    if (a.model.empty()) throw InvalidArgument("--model: expected the name of a file, found nothing");
     Description description = autoencoder::read_description(a.config);
     FitOptions& fit = description.fit;
     if (!a.checkpoint.empty()) {
@@ -150,6 +148,9 @@ void run(Options const& options, Arguments const& a) {
                  {"--test", a.test},
                  {"--test-targets", a.test_targets},
                  {"--order", a.order}});
+    // The model may take the place of what it began with, and a checkpoint that of the one it goes on from.
+    check_apart({{"--history", a.history}, {"the checkpoint", fit.checkpoint}, {"--json", options.json}}, {{"--init", a.init}});
+    check_apart({{"--model", a.model}, {"--history", a.history}, {"--json", options.json}}, {{"the checkpoint to resume", resume}});
     for (auto const& file : {a.model, a.history, fit.checkpoint, options.json}) check_can_write(file);
     nlohmann::json const config = config_json(a.config);
     if (a.seed || !config.contains("seed")) description.options.seed = options.seed;
@@ -158,13 +159,14 @@ void run(Options const& options, Arguments const& a) {
     if (a.epochs) fit.epochs = *a.epochs;
     if (a.batch) fit.batch = *a.batch;
     TrainingData const data = load(options, a, fit.loss);
-    Model model(make_context(options), description.architecture, description.options);
+    Context const context = make_context(options);
+    Model model = a.init.empty() ? Model(context, description.architecture, description.options)
+                                 : Model::load(context, a.init, description.architecture, description.options);
     check(data, model, a);
     fit.targets = data.targets.view();
     if (data.test.rows > 0) fit.test = data.test.view();
     fit.test_targets = data.test_targets.view();
     fit.order = data.order.view();
-    if (!a.init.empty()) model.set_parameters(io::read_safetensors(a.init));
     if (!resume.empty()) {
         model.load_checkpoint(resume);
         fit.resume = true;

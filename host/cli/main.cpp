@@ -4,8 +4,11 @@
 #include <ca3/version.hpp>
 
 #include <algorithm>
+#include <csignal>
 #include <iostream>
 #include <new>
+#include <string>
+#include <string_view>
 
 namespace {
 
@@ -17,6 +20,19 @@ int fail(ExitCode code, std::string message) {
         message, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
     std::cerr << "ca3: error: " << message << std::endl;
     return code;
+}
+
+/// The program has no use for empty words; they come from variables that a shell does not know.
+void refuse_empty_words(int argc, char** argv) {
+    for (int i = 1; i < argc; ++i) {
+        std::string_view const word = argv[i], before = argv[i - 1];
+        bool const named = word.starts_with("--") && word.ends_with('=');
+        if (!word.empty() && !named) continue;
+        std::string const who = named                     ? std::string(word.substr(0, word.size() - 1))
+                                : before.starts_with("-") ? std::string(before)
+                                                          : "argument " + std::to_string(i);
+        throw CLI::ValidationError(who, "expected something, found nothing");
+    }
 }
 
 void add_commands(CLI::App& app, ca3::cli::Options const& options) {
@@ -57,10 +73,12 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", "ca3 " CA3_VERSION_STRING);
     app.fallthrough();
     app.require_subcommand(1);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is an error like any other
     ca3::cli::Options options;
     try {
         ca3::cli::add_global_options(app, options);
         add_commands(app, options);
+        refuse_empty_words(argc, argv);
         app.parse(argc, argv);
     } catch (CLI::Success const& e) {  // --help and --version
         app.exit(e);

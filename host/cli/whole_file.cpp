@@ -7,22 +7,39 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iostream>
 
 namespace ca3::cli {
 namespace fs = std::filesystem;
 
 namespace {
+
 constexpr int most_links = 40;  // as many as Linux follows
+
+/// The open file of this process that a path names, such as /proc/self/fd/1; -1: it is no such name.
+int open_file_of(fs::path const& path) {
+    std::error_code error;
+    std::string const number = path.filename().string();
+    if (number.empty() || number.size() > 9 || number.find_first_not_of("0123456789") != std::string::npos) return -1;
+    return fs::equivalent(path.parent_path(), "/proc/self/fd", error) ? std::stoi(number) : -1;
 }
+
+std::string reason(int error) {
+    return error != 0 ? std::strerror(error) : "unknown reason";
+}
+
+}  // namespace
 
 WholeFile::WholeFile(fs::path path) : path_(std::move(path)) {
     std::error_code ignored;
     auto const status = fs::status(path_, ignored);
-    bool const in_place = fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+    bool in_place = fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
     // /dev/stdout may lead to a pipe, which has no name that could be found.
     for (int links = 0; !in_place && fs::is_symlink(path_, ignored); ++links) {
         if (links == most_links) throw FileError(path_.string() + ": cannot be written: too many levels of symbolic links");
-        path_ = path_.parent_path() / fs::read_symlink(path_, ignored);
+        open_file_ = open_file_of(path_);
+        in_place = open_file_ >= 0;
+        if (!in_place) path_ = path_.parent_path() / fs::read_symlink(path_, ignored);
     }
     temporary_ = in_place ? path_ : fs::path(path_.string() + ".part-" + std::to_string(::getpid()));
     committed_ = in_place;
@@ -31,6 +48,25 @@ WholeFile::WholeFile(fs::path path) : path_(std::move(path)) {
 WholeFile::~WholeFile() {
     std::error_code ignored;
     if (!committed_) fs::remove(temporary_, ignored);
+}
+
+void WholeFile::write(std::string_view bytes) {
+    auto const fail = [&] { throw FileError(path_.string() + ": cannot be written: " + reason(errno)); };
+    errno = 0;
+    if (open_file_ < 0) {
+        std::ofstream out(temporary_, std::ios::binary);
+        out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+        out.close();
+        if (!out) fail();
+        return;
+    }
+    std::cout.flush();  // comes first
+    while (!bytes.empty()) {
+        auto const put = ::write(open_file_, bytes.data(), bytes.size());
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) fail();
+        bytes.remove_prefix(static_cast<std::size_t>(put));
+    }
 }
 
 void WholeFile::commit() {
@@ -45,11 +81,7 @@ void WholeFile::commit() {
 
 void write_whole(fs::path const& path, std::string_view bytes) {
     WholeFile file(path);
-    errno = 0;
-    std::ofstream out(file.temporary(), std::ios::binary);
-    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    out.close();
-    if (!out) throw FileError(path.string() + ": cannot be written: " + (errno != 0 ? std::strerror(errno) : "unknown reason"));
+    file.write(bytes);
     file.commit();
 }
 
@@ -62,8 +94,7 @@ void check_can_write(fs::path const& path) {
     WholeFile const file(path);
     if (fs::exists(file.temporary(), error)) return;  // written in place
     errno = 0;
-    if (!std::ofstream(file.temporary(), std::ios::binary))
-        throw FileError("cannot write '" + path.string() + "': " + (errno != 0 ? std::strerror(errno) : "unknown reason"));
+    if (!std::ofstream(file.temporary(), std::ios::binary)) throw FileError("cannot write '" + path.string() + "': " + reason(errno));
 }
 
 void check_apart(std::vector<NamedFile> const& written, std::vector<NamedFile> const& read) {

@@ -10,7 +10,8 @@ namespace ca3::cli {
 /// A file that appears under its name complete, or not at all.
 ///
 /// The content goes to `temporary()`, a name beside `path`; `commit()` renames it. Without commit the temporary file is removed.
-/// What is there already and is not a regular file (a terminal, a pipe, /dev/null) is written to as it is, never replaced.
+/// What is there already and is not a regular file (a terminal, a pipe, /dev/null), and an open file of this process (/dev/stdout), is
+/// written to as it is, never replaced.
 class WholeFile {
 public:
     explicit WholeFile(std::filesystem::path path);
@@ -19,12 +20,15 @@ public:
     ~WholeFile();
 
     [[nodiscard]] std::filesystem::path const& temporary() const noexcept { return temporary_; }
+    /// All of the content. @throws FileError
+    void write(std::string_view bytes);
     /// @throws FileError
     void commit();
 
 private:
     std::filesystem::path path_;
     std::filesystem::path temporary_;
+    int open_file_ = -1;  ///< of this process: written to where it stands
     bool committed_ = false;
 };
 

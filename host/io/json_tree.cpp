@@ -2,6 +2,8 @@
 
 #include <ca3/error.hpp>
 
+#include "io/json_events.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -43,7 +45,7 @@ class Place {
 public:
     explicit Place(std::string const& document) : document_(document) {}
 
-    bool operator()(int, json::parse_event_t event, json const& parsed) {
+    void operator()(int /*depth*/, json::parse_event_t event, std::string const& key) {
         switch (event) {
             case json::parse_event_t::object_start:
             case json::parse_event_t::array_start:
@@ -55,13 +57,12 @@ public:
                 next();
                 break;
             case json::parse_event_t::key:
-                enter(parsed.get_ref<std::string const&>());
+                enter(key);
                 break;
             case json::parse_event_t::value:
                 next();
                 break;
         }
-        return true;
     }
 
     [[noreturn]] void fail(std::string const& what) const {
@@ -141,15 +142,16 @@ constexpr auto most_signed = static_cast<std::uint64_t>(std::numeric_limits<std:
 
 std::string whole_wanted(json const& value) {
     bool const large = value.is_number() && value.get<double>() > 9e15;
-    return large ? "a whole number of at most 2^63 - 1" : "a whole number that is not negative";
+    return large ? "a whole number of at most 2^63 - 1, with all its digits" : "a whole number that is not negative";
 }
 
 }  // namespace
 
 json parse_tree(std::string_view text, std::string const& document) {
     Place place(document);
+    JsonEvents<Place>::read(text, place);
     try {
-        return json::parse(text.begin(), text.end(), std::ref(place));
+        return json::parse(text.begin(), text.end());
     } catch (json::parse_error const& error) {
         throw FormatError(document, error.byte > 0 ? error.byte - 1 : 0, reason(error.what()));
     } catch (json::out_of_range const&) {

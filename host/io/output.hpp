@@ -13,9 +13,9 @@ namespace ca3::io {
 /// Where bytes go.
 using Sink = std::function<void(std::span<std::byte const>)>;
 
-/// A file under a temporary name in the folder of its destination. `commit` gives it its name; without it the destructor removes it,
-/// so that the destination is never half-written. A destination that is a device or a pipe is written directly; a symbolic link is
-/// followed.
+/// A file without a name, or under a temporary one, in the folder of its destination. `commit` gives it its name; without it the destructor
+/// removes it, so that the destination is never half-written. A destination that is a device, a pipe or an open file of this process
+/// (/dev/stdout) is written directly; a symbolic link is followed.
 class OutputFile {
 public:
     /// @throws FileError
@@ -34,7 +34,8 @@ public:
 private:
     std::string path_;         ///< as the caller named it, for errors
     std::string destination_;  ///< with symbolic links followed
-    std::string temporary_;    ///< empty when written directly, and after commit
+    std::string temporary_;    ///< empty where there is none
+    bool replaces_ = false;    ///< else it is written directly
     int descriptor_ = -1;
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/check.hpp"
 #include "io/elements.hpp"
+#include "io/json_events.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -45,7 +46,7 @@ public:
 
     json tree() const {
         std::vector<std::set<std::string>> keys;
-        auto const watch = [&](int depth, json::parse_event_t event, json& parsed) {
+        auto const watch = [&](int depth, json::parse_event_t event, std::string const& key) {
             int constexpr deepest = 3;  // header, tensor, list
             switch (event) {
                 case json::parse_event_t::object_start:
@@ -56,18 +57,16 @@ public:
                 case json::parse_event_t::object_end:
                     keys.pop_back();
                     break;
-                case json::parse_event_t::key: {
-                    auto const& key = parsed.get_ref<std::string const&>();
+                case json::parse_event_t::key:
                     if (!keys.back().insert(key).second) fail("'" + key + "' occurs twice");
                     break;
-                }
                 default:
                     break;
             }
-            return true;
         };
+        JsonEvents<decltype(watch)>::read(text_, watch);
         try {
-            return json::parse(text_.begin(), text_.end(), watch);
+            return json::parse(text_.begin(), text_.end());
         } catch (json::parse_error const& error) {
             std::uint64_t const position = error.byte > 0 ? error.byte - 1 : 0;
             throw FormatError(file_, at_ + position, std::string("in the safetensors header: ") + error.what());

@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(threads) normalise_kernel(NormJob job) {
         variance = job.running_variance.of(model)[u];
     }
     if (!there) return;
-    float const scale = 1.0f / square_root(variance + 1e-5f), gamma = job.gamma.of(model)[u], beta = job.beta.of(model)[u];
+    float const scale = 1.0f / square_root(variance + batch_norm_epsilon), gamma = job.gamma.of(model)[u], beta = job.beta.of(model)[u];
     if (threadIdx.x < columns) {
         if (job.training) {
             job.mean.of(model)[u] = mean;
@@ -93,19 +93,19 @@ __global__ void __launch_bounds__(threads) normalise_gradient_kernel(NormJob job
     }
 }
 
-/// Running mean and unbiased variance, momentum 0.1.
+/// Running mean and unbiased variance.
 __global__ void __launch_bounds__(threads) statistics_kernel(NormJob job) {
     begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
     auto const u = static_cast<std::int32_t>(blockIdx.x * threads + threadIdx.x);
-    if (u == 0) job.batches.of(model)[0] += 1.0f;
     if (u >= job.units) return;
     auto const rows = static_cast<float>(step.rows);
     float& mean = job.running_mean.of(model)[u];
     float& variance = job.running_variance.of(model)[u];
-    mean = 0.9f * mean + 0.1f * job.mean.of(model)[u];
-    variance = 0.9f * variance + 0.1f * (job.variance.of(model)[u] * (rows / (rows - 1.0f)));
+    constexpr float kept = 1.0f - batch_norm_momentum;
+    mean = kept * mean + batch_norm_momentum * job.mean.of(model)[u];
+    variance = kept * variance + batch_norm_momentum * (job.variance.of(model)[u] * (rows / (rows - 1.0f)));
 }
 
 __global__ void __launch_bounds__(threads) column_sums_kernel(ColumnJob job) {

@@ -12,8 +12,8 @@
 /// What is done to single values: the CPU backend's own formulas on plain floats, so that both give the same bits.
 namespace ca3::autoencoder::cuda {
 
-/// The first thing in every kernel of a step: waits for all launches before it, then lets the next one start, which waits here in turn. So
-/// that when a kernel starts, all launches but the one ahead of it are done.
+/// The first thing in every kernel that is launched with `overlap`: waits for all launches before it, then lets the next one start, which
+/// waits here in turn. So that when a kernel starts, all launches but the one ahead of it are done.
 __device__ __forceinline__ void begin_in_turn() {
     ptx::grid_dependency_wait();
     ptx::grid_dependents_launch();

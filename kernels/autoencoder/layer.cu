@@ -11,10 +11,6 @@ using Kind = Activation::Kind;
 
 constexpr int threads = 128;  // a warp for each row
 
-__device__ __forceinline__ bool is_elementwise(Kind kind) {
-    return kind <= Kind::prelu;
-}
-
 /// The factor of dropout: 0 or 1 / (1 - share).
 __device__ __forceinline__ float kept(LayerJob const& job, std::uint64_t seed, std::uint32_t step, std::int64_t index) {
     auto const dropped = static_cast<std::uint64_t>(job.dropout * 0x1p32);

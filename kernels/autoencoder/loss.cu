@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(threads, 4) loss_kernel(RowLossJob job) {
     begin_in_turn();
     unsigned const model = blockIdx.z;
     StepEntry const step = job.step.entry(model);
-    bool const by_row = job.kind == Loss::cross_entropy || job.kind == Loss::nll;
+    bool const by_row = is_by_row(job.kind);
     double sum = by_row ? row_losses(job, step, model) : value_losses(job, step, model);
     __shared__ double room[row_warps];
     sum = block_sum<threads>(sum, room);

@@ -5,8 +5,6 @@
 /// What a warp does with one row. Every lane gets the result; sums are f64 in one order.
 namespace ca3::autoencoder::cuda {
 
-inline constexpr float least_norm = 1e-12f;
-
 /// The largest z and ln sum exp(z - largest). NaN wins over every number.
 struct Shifted {
     float most;

@@ -47,7 +47,7 @@ __global__ void clip_kernel(double most, Span<double> partial, float* scale) {
     begin_in_turn();
     double total = 0.0;
     for (int i = 0; i < sum_blocks; ++i) total += partial.of(blockIdx.z)[i];
-    double const factor = most / (sqrt(total) + 1e-6);
+    double const factor = most / (sqrt(total) + clip_epsilon);
     scale[blockIdx.z] = static_cast<float>(factor < 1.0 ? factor : factor == factor ? 1.0 : factor);
 }
 

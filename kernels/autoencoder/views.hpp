@@ -288,7 +288,6 @@ struct NormJob {
     Span<float> beta_gradient;
     Span<float> running_mean;
     Span<float> running_variance;
-    Span<float> batches;
     Span<float> mean;      ///< of the batch
     Span<float> variance;  ///< of the batch
     Span<float> scale;     ///< 1 / sqrt(variance + eps)

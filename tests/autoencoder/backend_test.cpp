@@ -131,9 +131,10 @@ TEST_P(Dense, ClassesAreLearnt) {
     }
 }
 
+using DenseOnGpu = test::OnGpu;
+
 /// Products of numbers rounded to 11 (tf32) or 8 (bf16) bits: a loss is off by a few of these roundings, tf32x3 by few of f32's.
-TEST_P(Dense, ReducedPrecisionsOfAGpuAreNearF32) {
-    if (context().backend() != Backend::cuda) return;  // others have no tensor cores
+TEST_F(DenseOnGpu, ReducedPrecisionsAreNearF32) {
     Architecture const net{width, {256, relu}, {30, relu}, {256, relu}, {width, sigmoid}};
     auto const loss = [&](Precision precision) {
         Model model(context(), net, {.seed = 2, .precision = precision});

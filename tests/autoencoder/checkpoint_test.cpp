@@ -347,6 +347,8 @@ TEST(TrainingCheckpointFile, WithMetadataThatCannotBeMeantIsRefused) {
     std::vector<Case> const cases{
         {R"("epochs":3)", R"("epochs":-3)", "progress: $.epochs: must be a whole number that is not negative, is -3"},
         {R"("batches":15)", R"("batches":"15")", "$.batches: must be a whole number"},
+        {R"("batches":15)", R"("batches":4294967297)", "$.batches: must be at most 2^32, is 4294967297"},
+        {R"("steps":15)", R"("steps":9223372036854775807)", "$.steps: must be at most 2^32"},
         {R"("steps":15)", R"("steps":1.5)", "$.steps: must be a whole number"},
         {R"("steps":15,)", "", "$: 'steps' is missing"},
         {R"("stop":"finished")", R"("stop":"never")", R"($.stop: must be one of "finished", "early", "callback", is "never")"},

@@ -202,6 +202,16 @@ TEST(NmfEncode, OfASampleDependsOnThatSampleAlone) {
     }
 }
 
+TEST(NmfEncode, TakesOneSampleForMoreComponentsThanValues) {
+    constexpr std::int64_t n = 30, d = 5;
+    auto const x = random_numbers(n * d, 8);
+    NmfOptions const options{.components = 8};
+    Nmf const f = nmf(Context::cpu(), view(x, n, d), options);
+    auto const all = nmf_encode(Context::cpu(), f, view(x, n, d), options);
+    auto const one = nmf_encode(Context::cpu(), f, view(x, 1, d), options);
+    EXPECT_TRUE(std::equal(one.begin(), one.end(), all.begin()));
+}
+
 // ---- what it refuses -------------------------------------------------------------------------------------------------------------------
 
 TEST(Nmf, RefusesNegativeAndNonFiniteSamples) {

@@ -129,6 +129,8 @@ TEST_P(DenseOperationsRefuse, LossesThatDoNotFit) {
     expect([&](Parts& p) { run(Loss::mse, p.narrow.in(), given, p.y.view()); }, {"classes", "mse"});
     expect([&](Parts& p) { run(Loss::nll, p.narrow.in(), given.first(3), p.y.view()); }, {"classes", "(4 x 2)", "3"});
     expect([&](Parts& p) { run(Loss::nll, p.narrow.in(), given, p.y.view()); }, {"classes[3]", "[0, 2)", "is 2"});
+    auto const* const between = reinterpret_cast<std::int64_t const*>(reinterpret_cast<std::uintptr_t>(given.data()) + 4);
+    expect([&](Parts& p) { run(Loss::nll, p.narrow.in(), std::span(between, 4), p.y.view()); }, {"classes", "multiple of 8 bytes"});
     expect([&](Parts& p) { run(static_cast<Loss>(9), p.narrow.in(), p.narrow.in(), p.y.view()); }, {"loss"});
 }
 

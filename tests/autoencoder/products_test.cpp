@@ -22,8 +22,9 @@ TEST_P(DenseProducts, StayWithinTheirRoundingInF32) {
     expect_at_odd_sizes(context(), Precision::f32);
 }
 
-TEST_P(DenseProducts, OfTensorCoresStayWithinTheirRounding) {
-    if (context().backend() != Backend::cuda) GTEST_SKIP() << "tf32 and bf16 are precisions of tensor cores";
+using DenseProductsOfTensorCores = test::OnGpu;
+
+TEST_F(DenseProductsOfTensorCores, StayWithinTheirRounding) {
     for (Precision const precision : {Precision::tf32x3, Precision::tf32, Precision::bf16}) expect_at_odd_sizes(context(), precision);
 }
 

@@ -56,6 +56,61 @@ TEST_F(CliAutoencoderFiles, NoFileIsWrittenTwiceOrOverWhatIsRead) {
                "--result would overwrite --" + std::string(file == "X.npy" ? "data" : "model"));
     EXPECT_EQ(text("M.safetensors"), model);
     run_well(training({"--init", "M.safetensors"}));  // goes on where it was
+    run_well(training({"--checkpoint", "C"}));
+    auto const begin = text("M.safetensors"), checkpoint = text("C");
+    for (std::string const option : {"--history", "--json", "--checkpoint"})
+        refuse(training({"--init", "M.safetensors", option, path("M.safetensors")}, "N"), "would overwrite --init");
+    for (std::string const option : {"--history", "--json"})
+        refuse(training({"--resume", "C", option, path("C")}), option + " would overwrite the checkpoint to resume");
+    refuse(training({"--resume", "C"}, "C"), "--model would overwrite the checkpoint to resume, C");
+    EXPECT_EQ(text("M.safetensors"), begin);
+    EXPECT_EQ(text("C"), checkpoint);
+    run_well(training({"--resume", "C", "--checkpoint", "C", "--epochs", "5"}));
+}
+
+TEST_F(CliAutoencoderFiles, StandardOutputThatIsAFileIsWrittenOnTo) {
+    auto arguments = training({"--history", "/dev/stdout"});
+    std::erase(arguments, "--quiet");
+    auto const result = run(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    auto const end = result.out.find("\n}\n");
+    ASSERT_NE(end, std::string::npos) << result.out;
+    EXPECT_EQ(nlohmann::json::parse(result.out.substr(0, end + 3)).at("epochs").size(), 4U);
+    EXPECT_NE(result.out.find("written: M.safetensors", end), std::string::npos) << result.out;
+
+    auto const array = run({"autoencoder", "encode", "--model", "M.safetensors", "--data", "X.npy", "--result", "/proc/self/fd/1"});
+    EXPECT_EQ(array.exit_code, 0) << array.err;
+    EXPECT_EQ(array.out.substr(0, 6), "\x93NUMPY");
+    EXPECT_NE(array.out.find("20 x 2"), std::string::npos);
+}
+
+TEST_F(CliAutoencoderFiles, EmptyWordsAreRefused) {
+    auto const before = files();
+    for (std::string const option : {"--init", "--resume", "--order", "--checkpoint", "--history", "--data", "--json", "--test"})
+        for (auto const& words : {std::vector<std::string>{option, ""}, std::vector<std::string>{option + "="}}) {
+            auto const result = run(training(words));
+            EXPECT_EQ(result.exit_code, 2);
+            EXPECT_NE(result.err.find(option + ": expected something, found nothing"), std::string::npos) << result.err;
+        }
+    EXPECT_EQ(run(training({}, "")).exit_code, 2);
+    EXPECT_EQ(files(), before);
+}
+
+TEST_F(CliAutoencoderFiles, FaultsOfInitialParametersNameTheirFile) {
+    io::Tensors tensors = io::read_safetensors((run_well(training({})), path("M.safetensors")));
+    tensors.tensors.erase("encoder.0.bias");
+    tensors.metadata.clear();
+    io::write_safetensors(path("W"), tensors);
+    refuse(training({"--init", "W"}), "W: missing tensor 'encoder.0.bias'");
+}
+
+TEST_F(CliAutoencoderFiles, WhatAnExperimentCannotTakeIsToldBeforeTheTraining) {
+    EXPECT_EQ(run({"autoencoder", "run", "A2", "--quiet", "--noise", "0.1,2"}).exit_code, 2);
+    refuse({"autoencoder", "run", "A5", "--quiet", "--hidden", "4", "--train-images", "100", "--batch", "101"},
+           "--batch: expected at most the 100 samples");
+    write<std::uint64_t>("T.npy", io::DType::u64, {20}, std::vector<std::uint64_t>(20, ~std::uint64_t{99}));
+    refuse(training({"--targets", "T.npy"}), "T.npy: element [0] is 18446744073709551516");
+    refuse(training({"--test-targets", "X.npy"}), "--test is missing");
 }
 
 /// Program::run gives the program a file for its standard output; a shell gives it a pipe.
@@ -90,7 +145,6 @@ TEST_F(CliAutoencoderFiles, WhatCannotBeWrittenIsToldBeforeTheTraining) {
     if (!std::filesystem::is_directory("/proc/self")) GTEST_SKIP() << "no folder that takes no file, whoever asks";
     refuse(training({"--epochs", "1000000000"}, "/proc/M.safetensors"), "cannot write '/proc/M.safetensors'");
     refuse(training({"--epochs", "1000000000", "--history", "/proc/H"}), "cannot write '/proc/H'");
-    refuse(training({"--epochs", "1000000000"}, ""), "--model");
     refuse({"autoencoder", "run", "A1", "--quiet", "--epochs", "1000000000", "--json", "absent/J"}, "there is no folder 'absent'");
 }
 

@@ -3,9 +3,12 @@
 #include <ca3/io/safetensors.hpp>
 
 #include "files.hpp"
+#include "io/output.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -163,6 +166,34 @@ TEST(Output, LinksInARingAreAnError) {
     fs::create_symlink("a", folder / "b");
     expect_contains(reason([&] { write_npy(folder / "a", small()); }), "Too many levels of symbolic links");
     EXPECT_TRUE(fs::is_symlink(folder / "a"));
+}
+
+TEST(Output, AProcessThatEndsInTheMiddleLeavesNothing) {
+    Folder const folder;
+    int const unnamed = ::open(folder.path().c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+    if (unnamed < 0) GTEST_SKIP() << "this file system has no files without a name";
+    ::close(unnamed);
+    pid_t const child = ::fork();
+    if (child == 0) {
+        OutputFile file(folder / "file");
+        file.write(Bytes(100, std::byte{1}));
+        ::_exit(0);
+    }
+    ::waitpid(child, nullptr, 0);
+    EXPECT_TRUE(folder.names().empty());
+}
+
+TEST(Output, AnOpenFileOfThisProcessIsWrittenWhereItStands) {
+    Folder const folder;
+    spill(folder / "file", Bytes(3, std::byte{7}));
+    int const open_file = ::open((folder / "file").c_str(), O_WRONLY | O_CLOEXEC);
+    ASSERT_EQ(2, ::lseek(open_file, 2, SEEK_SET));
+    OutputFile file("/proc/self/fd/" + std::to_string(open_file));
+    file.write(Bytes(3, std::byte{8}));
+    file.commit();
+    EXPECT_EQ(5, ::lseek(open_file, 0, SEEK_CUR));
+    ::close(open_file);
+    EXPECT_EQ((Bytes{std::byte{7}, std::byte{7}, std::byte{8}, std::byte{8}, std::byte{8}}), slurp(folder / "file"));
 }
 
 TEST(Output, ADeviceIsWrittenAndStaysADevice) {

@@ -9,6 +9,11 @@ std::string cpu_name(InstructionSet set, int threads) {
     return "cpu_" + std::string(to_string(set)) + "_" + std::to_string(threads);
 }
 
+void skip_without_gpu() {
+    auto const found = cuda_devices();
+    if (found.devices.empty()) GTEST_SKIP() << "no GPU: " << found.reason;
+}
+
 }  // namespace
 
 std::vector<NamedContext> const& cpu_contexts() {
@@ -30,9 +35,11 @@ std::vector<std::string> backend_names() {
 }
 
 void OnEveryBackend::SetUp() {
-    if (GetParam() != "cuda") return;
-    auto const found = cuda_devices();
-    if (found.devices.empty()) GTEST_SKIP() << "no GPU: " << found.reason;
+    if (GetParam() == "cuda") skip_without_gpu();
+}
+
+void OnGpu::SetUp() {
+    skip_without_gpu();
 }
 
 Context OnEveryBackend::context() const {

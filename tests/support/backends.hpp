@@ -32,6 +32,13 @@ protected:
     [[nodiscard]] Context context() const;
 };
 
+/// What only a GPU has; skipped where there is none.
+class OnGpu : public testing::Test {
+protected:
+    void SetUp() override;
+    [[nodiscard]] static Context context() { return Context::cuda(); }
+};
+
 }  // namespace ca3::test
 
 #define CA3_ON_EVERY_BACKEND(suite)                                                          \

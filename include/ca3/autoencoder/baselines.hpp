@@ -9,7 +9,7 @@
 /// What autoencoders are compared with. All in f64, host memory, deterministic.
 namespace ca3::autoencoder {
 
-/// Principal components: eigenvectors of the covariance of the columns (divisor N - 1).
+/// Principal components: eigenvectors of the covariance of the columns (divisor N - 1), Pearson (1901).
 struct Pca {
     std::int64_t components = 0;
     std::int64_t width = 0;
@@ -33,12 +33,15 @@ struct Nmf {
 struct NmfOptions {
     std::int64_t components = 2;
     std::int64_t iterations = 200;
-    double tolerance = 1e-6;  ///< stops when the error falls by less than this share of its first value
+    double tolerance = 1e-6;  ///< stops when the error falls by less than this share of its first value; 0: never
     std::uint64_t seed = 0;
 };
-/// @throws InvalidArgument for negative or non-finite samples
+/// @throws InvalidArgument for empty samples, negative or non-finite ones, components outside [1, max(N, d)], negative iterations, a
+/// tolerance that is negative or not finite
 [[nodiscard]] Nmf nmf(Context const&, MatrixView<double const> samples, NmfOptions const& = {});
-/// Codes of other samples with fixed components. N x k
+/// Codes of other samples (N x d) with fixed components. N x k. The codes of a sample are its own: they begin equal, with the sum of the
+/// sample, and stop by its own error, so that neither the seed nor other samples matter.
+/// @throws InvalidArgument as nmf, but that any number of samples has any number of components; components that are not k x d
 [[nodiscard]] std::vector<double> nmf_encode(Context const&, Nmf const&, MatrixView<double const> samples, NmfOptions const& = {});
 
 /// Linear readout: minimises |X B + 1 c - Y|^2 + ridge |B|^2. With `intercept` false c is 0.

@@ -57,7 +57,8 @@ using Corruption = std::variant<GaussianNoise, SaltAndPepper, BitFlips, Occluded
 
 namespace autoencoder {
 
-/// N samples of d values in the caller's (host) memory: floats, or bytes that count as value / 255.
+/// N samples of d values in the caller's (host) memory: floats, or bytes that count as value / 255. A view: what it is made of must outlive
+/// it, so not of images that are a temporary.
 struct Samples {
     Samples() = default;
     Samples(MatrixView<std::uint8_t const> b) : bytes(b) {}
@@ -74,7 +75,7 @@ struct Samples {
     [[nodiscard]] std::int64_t width() const noexcept { return are_bytes() ? bytes.cols : values.cols; }
 };
 
-/// What the output is compared with. Default: the clean input.
+/// What the output is compared with, a view as Samples are. Default: the clean input.
 struct Targets {
     Targets() = default;
     Targets(Samples s) : samples(s), given(true) {}

@@ -16,7 +16,8 @@
 /// copied on the way. What is written must overlap nothing else. Sums are f32 (losses f64), each in one order: the same bits from run to
 /// run, on the CPU for every number of threads and instruction set too. With f32 a step made of these operations gives the numbers of
 /// Model::fit. Entries are not checked: NaN and infinities go through.
-/// All throw InvalidArgument naming the argument, OutOfMemory and DeviceError, before anything is written.
+/// All throw InvalidArgument naming the argument, and OutOfMemory, before anything is written; DeviceError where a call into CUDA fails,
+/// which may be that of earlier work.
 namespace ca3::autoencoder {
 
 struct DenseOptions {

@@ -34,7 +34,10 @@ struct ActivityPenalty {
     bool operator==(ActivityPenalty const&) const = default;
 };
 
-/// torch.optim.SGD. `weight_decay` and `l1` add decay p and l1 sign(p) to the gradient of every parameter.
+// In all optimizers g is the gradient of a parameter p, to which `weight_decay` (of Sgd and Adam) adds weight_decay p and `l1` adds
+// l1 sign(p); lr is the learning rate and t = 1, 2, ... the number of the step.
+
+/// torch.optim.SGD: b = momentum b + (1 - dampening) g, in the first step b = g; p -= lr b, with nesterov p -= lr (g + momentum b).
 struct Sgd {
     double learning_rate = 1e-3;
     double momentum = 0.0;
@@ -44,7 +47,8 @@ struct Sgd {
     double l1 = 0.0;
     bool operator==(Sgd const&) const = default;
 };
-/// torch.optim.Adam: p -= lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon).
+/// torch.optim.Adam, Kingma and Ba (2015): m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2,
+/// p -= lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon).
 struct Adam {
     double learning_rate = 1e-3;
     double beta1 = 0.9;
@@ -54,7 +58,7 @@ struct Adam {
     double l1 = 0.0;
     bool operator==(Adam const&) const = default;
 };
-/// torch.optim.AdamW: p *= 1 - lr weight_decay first.
+/// torch.optim.AdamW, Loshchilov and Hutter (2019): p *= 1 - lr weight_decay, then the step of Adam without weight decay.
 struct AdamW {
     double learning_rate = 1e-3;
     double beta1 = 0.9;
@@ -117,6 +121,7 @@ struct EarlyStop {
     double least_gain = 0.0;
 };
 
+/// Samples, targets and order are not copied: what they view must live until fit returns.
 struct FitOptions {
     std::int64_t epochs = 1;
     std::int64_t batch = 64;  ///< at most the number of samples; the last batch of an epoch may be smaller
