@@ -19,12 +19,16 @@ std::int64_t padded_row(std::int64_t columns) {
 bool DeviceModels::takes_chain(Pass const& pass) const {
     if (!tuning_.chain || precision_ != Precision::bf16 || context_.state().device.compute_major < 9) return false;
     if (layers() > most_chain_layers || !loss_at_once(pass) || !updates_at_once(pass)) return false;
-    std::int64_t width = plan_.inputs;
-    for (int l = 0; l < layers(); ++l) {
+    for (int l = 0; l < layers(); ++l)
         if (!is_simple(pass, l) || planned(l).batch_norm()) return false;
-        width = std::max(width, planned(l).out);
-    }
-    return std::max(chain_bytes(width), chain_update_bytes()) <= most_cluster_bytes(context_);
+    return std::max(chain_bytes(widest()), chain_update_bytes()) <= most_cluster_bytes(context_) && has_clusters(context_);
+}
+
+/// Units of the widest layer, inputs included.
+std::int64_t DeviceModels::widest() const {
+    std::int64_t width = plan_.inputs;
+    for (auto const& p : plan_.layers) width = std::max(width, p.out);
+    return width;
 }
 
 /// Memory for the batches that the rest of the working memory has room for.
@@ -65,7 +69,7 @@ std::optional<ChainJob> DeviceModels::chain_job(Pass const& pass) {
     };
     Matrix<float> const own_target = target(pass);
     ChainJob job{.step = pass.step,
-                 .blocks = chain_blocks(context_, pass.batch),
+                 .blocks = chain_blocks(context_, pass.batch, widest()),
                  .count = layers(),
                  .input = halves(chain_.input, chain_.input_ld),
                  .target = own_target ? own_target : matrix(input_, input_ld_),

@@ -75,7 +75,7 @@ ClusterLayout cluster_layout(ClusterJob const& job, Precision precision, std::in
 /// The number of blocks follows from the net, the batch and the device, not from how many models there are.
 std::optional<ClusterJob> DeviceModels::cluster_job(Pass const& pass, Steps const& steps, std::int64_t count) const {
     DeviceInfo const& device = context_.state().device;
-    if (!tuning_.cluster || device.compute_major < 9) return std::nullopt;
+    if (!tuning_.cluster || device.compute_major < 9 || !has_clusters(context_)) return std::nullopt;
     if (layers() != 2 || !loss_at_once(pass) || !updates_at_once(pass) || !is_simple(pass, 0) || planned(0).batch_norm())
         return std::nullopt;
     if (is_by_row(pass.objective->loss) || pass.data->by_class() || pass.data->corrupts()) return std::nullopt;

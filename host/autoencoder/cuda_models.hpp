@@ -144,6 +144,7 @@ private:
 
     // cuda_chain.cpp: a step of training as two launches, and those of a batch that is corrupted; none where that does not serve
     [[nodiscard]] bool takes_chain(Pass const& pass) const;
+    [[nodiscard]] std::int64_t widest() const;
     void want_chain();
     [[nodiscard]] std::optional<ChainJob> chain_job(Pass const& pass);  ///< without `finish`
     void round_weights(Pass const& pass);

@@ -5,6 +5,8 @@
 #include "kernels/autoencoder/pieces.cuh"
 #include "kernels/autoencoder/samples.cuh"
 
+#include <limits>
+
 /// Rows of the batch through all layers and back. Shared memory: a ring of pieces of the weight, and the cluster's rows of the operand.
 namespace ca3::autoencoder::cuda {
 
@@ -364,10 +366,39 @@ __global__ void __launch_bounds__(threads, 2) chain_kernel(__grid_constant__ Cha
 
 }  // namespace
 
-int chain_blocks(Context const& context, std::int64_t batch) {
-    std::int64_t const room = context.state().device.multiprocessors;
+namespace {
+
+/// Clusters of so many blocks that the device has room for at once: those of a cluster lie in one of its parts. On the host executor there
+/// are no parts.
+std::int64_t resident_clusters([[maybe_unused]] int blocks, [[maybe_unused]] std::size_t bytes) {
+#ifdef CA3_SIMT
+    return std::numeric_limits<std::int64_t>::max();
+#else
+    cudaLaunchAttribute cluster{};
+    cluster.id = cudaLaunchAttributeClusterDimension;
+    cluster.val.clusterDim.x = static_cast<unsigned>(blocks);
+    cluster.val.clusterDim.y = cluster.val.clusterDim.z = 1;
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(static_cast<unsigned>(blocks));
+    config.blockDim = dim3(threads);
+    config.dynamicSmemBytes = bytes;
+    config.attrs = &cluster;
+    config.numAttrs = 1;
+    allow_shared_memory(reinterpret_cast<void const*>(chain_kernel), bytes);
+    int count = 0;
+    check(cudaOccupancyMaxActiveClusters(&count, chain_kernel, &config), "cudaOccupancyMaxActiveClusters");
+    return count;
+#endif
+}
+
+}  // namespace
+
+int chain_blocks(Context const& context, std::int64_t batch, std::int64_t width) {
+    ca3::cuda::CurrentDevice const current(context.device());
+    std::int64_t const room = context.state().device.multiprocessors, clusters = chain_clusters(batch);
+    std::size_t const bytes = chain_bytes(width);
     int blocks = most_chain_blocks;
-    while (blocks > 1 && chain_clusters(batch) * blocks > room) blocks /= 2;
+    while (blocks > 1 && (clusters * blocks > room || clusters > resident_clusters(blocks, bytes))) blocks /= 2;
     return blocks;
 }
 

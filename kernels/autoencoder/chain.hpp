@@ -62,9 +62,9 @@ struct ChainJob {
 [[nodiscard]] CA3_HOST_DEVICE constexpr std::int64_t chain_clusters(std::int64_t batch) {
     return (batch + chain_rows - 1) / chain_rows;
 }
-/// Blocks of each. It follows from the batch and the device, not from how many models there are; no number depends on it but in the order
-/// in which the loss is added.
-[[nodiscard]] int chain_blocks(Context const& context, std::int64_t batch);
+/// Blocks of each. It follows from the batch, the widest layer and the device, not from how many models there are; no number depends on it
+/// but in the order in which the loss is added.
+[[nodiscard]] int chain_blocks(Context const& context, std::int64_t batch, std::int64_t width);
 /// Shared memory that a block of the first launch takes when no layer has more than `width` inputs or outputs.
 [[nodiscard]] std::size_t chain_bytes(std::int64_t width);
 /// The same of the second launch.

@@ -290,6 +290,15 @@ void launch_precision(Context const& context, CUstream_st* stream, int models, C
 
 }  // namespace
 
+bool has_clusters([[maybe_unused]] Context const& context) {
+#ifdef CA3_SIMT
+    return true;
+#else
+    ca3::cuda::CurrentDevice const current(context.device());
+    return compiled_for(reinterpret_cast<void const*>(cluster_kernel<Precision::bf16>)) >= 90;
+#endif
+}
+
 std::size_t most_cluster_bytes(Context const& context) {
     return static_cast<std::size_t>(device_limits(context.device()).shared_bytes_per_block);
 }

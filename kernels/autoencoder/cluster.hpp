@@ -63,6 +63,8 @@ inline constexpr int most_cluster_blocks = 8;
 /// @param ahead whether a batch is read while the one before it is in use, which changes no result
 [[nodiscard]] ClusterLayout cluster_layout(ClusterJob const& job, Precision precision, std::int64_t batch, int blocks, bool ahead);
 
+/// Whether the build's code for the device is made for compute capability 9.0 or later, not translated from that for an earlier one.
+[[nodiscard]] bool has_clusters(Context const& context);
 /// Shared memory that a block may have.
 [[nodiscard]] std::size_t most_cluster_bytes(Context const& context);
 

@@ -4,6 +4,8 @@
 #include "kernels/common/check.cuh"
 
 #include <cstddef>
+#include <map>
+#include <mutex>
 #include <source_location>
 #include <string>
 #include <utility>
@@ -15,13 +17,40 @@ namespace ca3 {
 struct LaunchConfig {
     dim3 grid{1, 1, 1};
     dim3 block{1, 1, 1};
-    std::size_t shared_bytes = 0;  ///< of dynamic shared memory; more than 48 KiB is asked for with the attribute it needs
+    std::size_t shared_bytes = 0;  ///< of dynamic shared memory; more than 48 KiB is allowed first
     CUstream_st* stream = nullptr;
     int cluster = 1;                                               ///< blocks per cluster along x; sm_90 and later
     bool cooperative = false;                                      ///< all blocks resident at once, as a grid-wide barrier needs
     bool overlap = false;                                          ///< may start before the launch ahead of it is done; sm_90 and later
     std::source_location where = std::source_location::current();  ///< named in errors
 };
+
+#ifndef CA3_SIMT
+
+/// The compute capability, times 10, that the code of a kernel for the current device was made for.
+inline int compiled_for(void const* kernel, std::source_location where = std::source_location::current()) {
+    cudaFuncAttributes attributes{};
+    check(cudaFuncGetAttributes(&attributes, kernel), "cudaFuncGetAttributes", where);
+    return attributes.ptxVersion;
+}
+
+#endif
+
+/// Lets blocks of a kernel have so much dynamic shared memory on the current device. What was allowed stays: the attribute is the
+/// process's, and another thread may be about to launch the same kernel with more.
+inline void allow_shared_memory(void const* kernel, std::size_t bytes, std::source_location where = std::source_location::current()) {
+    if (bytes <= 48 * 1024) return;  // needs no leave
+    static std::mutex mutex;
+    static std::map<std::pair<void const*, int>, std::size_t> allowed;
+    int device = 0;
+    check(cudaGetDevice(&device), "cudaGetDevice", where);
+    std::lock_guard const lock(mutex);
+    std::size_t& most = allowed[{kernel, device}];
+    if (bytes <= most) return;
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+          "cudaFuncSetAttribute(MaxDynamicSharedMemorySize)", where);
+    most = bytes;
+}
 
 /// Runs `kernel(args...)` on config.stream, whose device must be current. Asynchronous on a GPU; on the host executor done when it returns.
 /// With config.overlap all threads of the kernel call ptx::grid_dependency_wait before they touch memory that a launch before wrote.
@@ -43,10 +72,7 @@ void launch(void (*kernel)(P...), LaunchConfig const& config, A&&... args) {
     [&](P... values) { simt::submit(launch, [=] { kernel(values...); }); }(std::forward<A>(args)...);
 #else
     void const* const function = reinterpret_cast<void const*>(kernel);
-    if (config.shared_bytes > 48 * 1024) {
-        check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(config.shared_bytes)),
-              "cudaFuncSetAttribute(MaxDynamicSharedMemorySize)", config.where);
-    }
+    allow_shared_memory(function, config.shared_bytes, config.where);
     cudaLaunchAttribute attributes[3];
     unsigned count = 0;
     if (config.cluster > 1) {
@@ -66,9 +92,7 @@ void launch(void (*kernel)(P...), LaunchConfig const& config, A&&... args) {
         ++count;
     }
     if (config.overlap) {
-        cudaFuncAttributes compiled{};
-        check(cudaFuncGetAttributes(&compiled, function), "cudaFuncGetAttributes", config.where);
-        if (compiled.ptxVersion >= 90) {  // else the kernel does not wait
+        if (compiled_for(function, config.where) >= 90) {  // else the kernel does not wait
             attributes[count].id = cudaLaunchAttributeProgrammaticStreamSerialization;
             attributes[count].val.programmaticStreamSerializationAllowed = 1;
             ++count;

@@ -221,9 +221,7 @@ bool simulate_persistent(Context const& context, NetworkView<Real> const& net, S
     if (plan.bytes > most_shared) return false;
     auto const kernel = plan.network ? persistent_kernel<simple, true, Real> : persistent_kernel<simple, false, Real>;
     auto const shared_bytes = static_cast<std::size_t>(plan.bytes);
-    check(cudaFuncSetAttribute(reinterpret_cast<void const*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(plan.bytes)),
-          "cudaFuncSetAttribute(MaxDynamicSharedMemorySize)");
+    allow_shared_memory(reinterpret_cast<void const*>(kernel), shared_bytes);
     int const threads = plan.network ? threads_of<simple, true, Real> : threads_of<simple, false, Real>;
     int blocks = 0;
     check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, threads, shared_bytes),

@@ -112,7 +112,7 @@ TEST(AutoencoderChain, AStepIsTheUsualOne) {
 TEST(AutoencoderChain, AClusterHasAsManyBlocksAsThereIsRoomFor) {
     for (auto const& [room, blocks] : {std::pair{16, 8}, {15, 4}, {8, 4}, {7, 2}, {4, 2}, {3, 1}, {1, 1}}) {
         simt::Scope const scope({.compute_capability = 90, .multiprocessors = room});
-        EXPECT_EQ(cuda::chain_blocks(Context::cuda(), 33), blocks);
+        EXPECT_EQ(cuda::chain_blocks(Context::cuda(), 33, 130), blocks);
     }
     for (int const room : {16, 8, 4, 1}) {
         expect_same_step({.architecture = {130, {139, relu}, {130}}, .rows = 33}, "33 rows", room);

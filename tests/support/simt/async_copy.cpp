@@ -7,7 +7,8 @@
 #include <cstring>
 #include <vector>
 
-/// cp.async. A copy happens as late as it may, when it is waited for or the thread ends, so that a missing wait shows.
+/// cp.async. A copy happens as late as it may, when it is waited for or the thread ends, so that a missing wait shows; with
+/// Order::descending as early, so that one that was begun before its source was written does.
 namespace ca3::simt {
 
 namespace {
@@ -29,12 +30,13 @@ Pending& own() {
     return pending[block.rank][32 * current->warp + current->lane];
 }
 
+void make(Copy const& copy) {
+    std::memcpy(copy.to, copy.from, static_cast<std::size_t>(copy.bytes));
+    std::memset(static_cast<unsigned char*>(copy.to) + copy.bytes, 0, static_cast<std::size_t>(16 - copy.bytes));
+}
+
 void make(Pending& thread, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-        Copy const& copy = thread.copies[i];
-        std::memcpy(copy.to, copy.from, static_cast<std::size_t>(copy.bytes));
-        std::memset(static_cast<unsigned char*>(copy.to) + copy.bytes, 0, static_cast<std::size_t>(16 - copy.bytes));
-    }
+    for (std::size_t i = 0; i < count; ++i) make(thread.copies[i]);
     thread.copies.erase(thread.copies.begin(), thread.copies.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
@@ -45,6 +47,7 @@ void copy_async(void* shared, void const* global, int bytes) {
     if (reinterpret_cast<std::uintptr_t>(global) % 16 != 0) fault("cp.async: the source is not aligned to 16 bytes");
     if (!is_shared(shared, 16)) fault("cp.async: the destination is not in shared memory");
     if (bytes < 0 || bytes > 16) fault("cp.async: a source of " + std::to_string(bytes) + " bytes, not 0 to 16");
+    if (options().order == Order::descending) return make({shared, global, bytes});
     std::memset(shared, poison, 16);
     own().copies.push_back({shared, global, bytes});
 }

@@ -42,7 +42,7 @@ inline constexpr int max_cluster = 16;  ///< blocks
 
 enum class Order {
     ascending,   ///< lowest first
-    descending,  ///< highest first
+    descending,  ///< highest first; asynchronous copies happen at once, else when they are waited for
     random,      ///< seeded; threads also change at collectives and atomics
 };
 
