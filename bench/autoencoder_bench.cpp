@@ -5,15 +5,17 @@
 //
 // Nets as in bench/peers/autoencoder_torch.py: deep, mid, thin, wide. --turns answers each line that it reads with "<median ms> <least ms>"
 // of about N steps (whole epochs), three times over, for a driver that alternates with another program (bench/peers/autoencoder_turns.py).
-// Training is MSE and Adam on synthetic digits that lie in memory as bytes. Before a net is timed its first loss is compared with the
-// reference's in f64. In a build with cuBLAS, forward_product is the product of each layer beside cublasGemmEx in the same precision; the
-// net `large` is there for that alone, about where the engine leaves a layer to cuBLAS.
-// The environment variable CA3_TUNING chooses among ways of computing on a GPU (CONTRIBUTING.md).
+// Training is MSE and Adam on synthetic digits that lie in memory as bytes. Before a net is timed, two steps of it are compared with the
+// reference's in f64. many is 64 models of `thin` at once. The operations are timed by themselves too. In a build with cuBLAS,
+// forward_product is the product of each layer beside cublasGemmEx in the same precision; the net `large` is there for that alone, about
+// where the engine leaves a layer to cuBLAS. The environment variable CA3_TUNING chooses among ways of computing on a GPU
+// (CONTRIBUTING.md).
 #include <ca3/autoencoder.hpp>
 #include <ca3/context.hpp>
 #include <ca3/error.hpp>
 
 #include "bench/autoencoder_cublas.hpp"
+#include "bench/autoencoder_operations.hpp"
 #include "bench/limits.hpp"
 #include "bench/measure.hpp"
 
@@ -24,7 +26,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -73,7 +77,8 @@ Images const& digits() {
 class Work {
 public:
     Work(std::string const& name, std::int64_t batch, bool training, Context const& context, Precision precision = Precision::f32)
-        : architecture_(net(name)),
+        : name_(name),
+          architecture_(net(name)),
           batch_(batch),
           training_(training),
           precision_(precision),
@@ -81,12 +86,15 @@ public:
 
     [[nodiscard]] double flops() const { return flops_of_step(architecture_, batch_, training_); }
 
+    /// The mean loss of two training steps (of two batches, without training) in the way that is timed; the second sees an update.
+    /// Products of 784 terms are off by 784 roundings at most.
     [[nodiscard]] bool agrees() const {
-        Model const exact(Context::reference(), architecture_, {.seed = 1, .precision = Precision::f64});
-        std::int64_t const rows = std::min<std::int64_t>(batch_, 8);
-        Samples const some = MatrixView<std::uint8_t const>(digits().pixels.data(), rows, 784);
-        double const a = exact.evaluate(some), b = model_.evaluate(some);
-        return std::abs(a - b) <= (precision_ == Precision::f32 || precision_ == Precision::tf32x3 ? 1e-5 : 1e-2) * a;
+        bool const short_products = precision_ == Precision::bf16 || precision_ == Precision::tf32;
+        double const bound = short_products ? 1e-2 : 784 * 0x1p-24;
+        static std::map<std::tuple<std::string, std::int64_t, bool>, double> expected;
+        auto& exact = expected[{name_, batch_, training_}];
+        if (exact == 0.0) exact = loss_of_two(Model(Context::reference(), architecture_, {.seed = 1, .precision = Precision::f64}));
+        return std::abs(loss_of_two(Model(model_.context(), architecture_, {.seed = 1, .precision = precision_})) - exact) <= bound * exact;
     }
 
     /// Seconds of each of about `steps` steps. Training runs whole epochs, whose mean counts; not the first, in which the images
@@ -108,6 +116,13 @@ public:
     }
 
 private:
+    [[nodiscard]] double loss_of_two(Model model) const {
+        Samples const some = MatrixView<std::uint8_t const>(digits().pixels.data(), 2 * batch_, 784);
+        if (!training_) return model.evaluate(some, {}, {}, batch_);
+        return model.fit(some, {.epochs = 1, .batch = batch_, .optimizer = Adam{}, .shuffle = false}).epochs[0].train_loss;
+    }
+
+    std::string name_;
     Architecture architecture_;
     std::int64_t batch_;
     bool training_;
@@ -148,6 +163,35 @@ void add(std::string const& name, std::int64_t batch, bool training, int threads
         ->Iterations(9);
 }
 
+/// Models of `thin` at once, two epochs of each, by the wall.
+void measure_many(benchmark::State& state, Context const& context, Precision precision) {
+    constexpr std::int64_t models = 64, batch = 64, epochs = 2;
+    std::vector<Variant> variants;
+    for (std::uint64_t m = 0; m < models; ++m) variants.push_back({.seed = m});
+    std::vector<double> times;
+    for (auto _ : state) {
+        auto const d = bench::duration_of([&] {
+            benchmark::DoNotOptimize(
+                fit_many(context, net("thin"), variants, digits(), {.epochs = epochs, .batch = batch}, {.precision = precision}));
+        });
+        times.push_back(d.wall);
+        state.SetIterationTime(d.wall);
+    }
+    auto const steps = static_cast<double>(models * epochs * ((digits().count + batch - 1) / batch));
+    state.counters["steps_per_second"] = steps / bench::median(times);
+    state.SetLabel(context.describe());
+}
+
+void add_many(int threads, Precision precision) {
+    auto const context = threads > 0 ? Context::cpu({.threads = threads}) : Context::cuda();
+    std::string const title = "autoencoder/many/train/batch:64/" +
+                              (threads > 0 ? "threads:" + std::to_string(threads) : "cuda/" + std::string(to_string(precision)));
+    benchmark::RegisterBenchmark(title.c_str(), [=](benchmark::State& state) { measure_many(state, context, precision); })
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond)
+        ->Iterations(3);
+}
+
 bool has_bf16(Context const& context) {
     try {
         (void)Model(context, {1, {1, identity}}, {.precision = Precision::bf16});
@@ -167,13 +211,23 @@ int answer_lines(int argc, char** argv) {
     int threads = 0;
     std::int64_t steps = 48;
     for (int i = 4; i < argc; ++i) {
-        if (std::strcmp(argv[i], "--infer") == 0) infer = true;
-        if (std::strcmp(argv[i], "--no-zeros") == 0) no_zeros = true;
-        if (std::strcmp(argv[i], "--bf16") == 0) precision = Precision::bf16;
-        if (std::strcmp(argv[i], "--threads") == 0 && i + 1 < argc) threads = std::atoi(argv[++i]);
-        if (std::strcmp(argv[i], "--steps") == 0 && i + 1 < argc) steps = std::atoll(argv[++i]);
+        std::string const option = argv[i];
+        if (option == "--infer")
+            infer = true;
+        else if (option == "--no-zeros")
+            no_zeros = true;
+        else if (option == "--bf16")
+            precision = Precision::bf16;
+        else if (option == "--threads" && i + 1 < argc)
+            threads = std::stoi(argv[++i]);
+        else if (option == "--steps" && i + 1 < argc)
+            steps = std::stoll(argv[++i]);
+        else
+            throw InvalidArgument("--turns has no option " + option);
     }
-    Work work(argv[2], std::atoll(argv[3]), !infer, Context::cpu({.threads = threads}), precision);
+    std::int64_t const batch = std::stoll(argv[3]);
+    if (batch < 1 || 2 * batch > digits().count) throw InvalidArgument("BATCH must be in [1, 30000]");
+    Work work(argv[2], batch, !infer, Context::cpu({.threads = threads}), precision);
     if (!work.agrees()) {
         std::cerr << "autoencoder_bench: the loss differs from the reference's" << std::endl;
         return 1;
@@ -205,7 +259,9 @@ int main(int argc, char** argv) {
                 add("thin", 64, true, t, precision);
                 add("wide", 256, true, t, precision);
                 add("deep", 256, false, t, precision);
+                if (t == 0 || (t == threads && precision == Precision::f32)) add_many(t, precision);
             }
+            bench::add_operations(t > 0 ? Context::cpu({.threads = t}) : Context::cuda());
         }
 #ifdef CA3_HAVE_CUBLAS
         std::vector<std::pair<std::string, std::int64_t>> const shapes{{"deep", 256}, {"deep", 64},   {"mid", 1000},   {"thin", 64},

@@ -130,6 +130,27 @@ TEST(AsyncCopy, ArrivesWhenWaitedForAndFillsWithZeros) {
     }
 }
 
+/// Begins a copy of what it writes only afterwards.
+__global__ void copy_too_soon(std::uint8_t* memory, std::uint8_t* out) {
+    auto* const shared = dynamic_shared<std::uint8_t>();
+    ptx::cp_async_16(shared, memory, 16);
+    memory[0] = 2;
+    ptx::cp_async_commit();
+    ptx::cp_async_wait<0>();
+    *out = shared[0];
+}
+
+TEST(AsyncCopy, BegunTooSoonShowsInOneOrder) {
+    alignas(16) std::uint8_t memory[16];
+    for (auto const& [order, value] : {std::pair{simt::Order::ascending, 2}, {simt::Order::random, 2}, {simt::Order::descending, 1}}) {
+        simt::Scope const scope({.order = order});
+        memory[0] = 1;
+        std::uint8_t out = 0;
+        launch(copy_too_soon, {.shared_bytes = 16}, memory, &out);
+        EXPECT_EQ(out, value);
+    }
+}
+
 __global__ void copy_one(std::uint8_t* to, std::uint8_t const* from, int bytes) {
     ptx::cp_async_16(to != nullptr ? to : dynamic_shared<std::uint8_t>(), from, bytes);
 }
