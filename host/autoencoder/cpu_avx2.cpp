@@ -18,7 +18,9 @@ namespace ca3::autoencoder::cpu {
 namespace {
 namespace avx2 {
 
-struct Float8 {
+#include "autoencoder/cpu_lists_inl.hpp"
+
+struct Float8 : ValueByValue<8> {
     static constexpr std::int64_t width = 8;
     static constexpr int sums = 12;  ///< registers for a tile of sums
     static constexpr int strip = 2;  ///< vectors side by side in it
@@ -42,26 +44,6 @@ struct Float8 {
         float sum = 0.0f;
         for (float const y : lane) sum += y;
         return sum;
-    }
-    /// Bit i: p[i] is not zero. 32 elements
-    static CA3_ALWAYS_INLINE std::uint32_t nonzero(float const* p) {
-        std::uint32_t mask = 0;
-        for (int i = 0; i < panel; ++i) mask |= (p[i] != 0.0f ? 1u : 0u) << i;
-        return mask;
-    }
-    /// Writes base + i for those of the first n that are not zero. @return how many
-    static CA3_ALWAYS_INLINE std::int64_t append(std::uint32_t const* flags, std::int64_t n, std::uint32_t base, std::uint32_t* list) {
-        std::int64_t count = 0;
-        for (std::int64_t i = 0; i < n; ++i) {
-            if (flags[i] == 0) continue;
-            list[count] = base + static_cast<std::uint32_t>(i);
-            ++count;
-        }
-        return count;
-    }
-    static CA3_ALWAYS_INLINE void transpose(float const* from, float* to) {
-        for (std::int64_t i = 0; i < 8; ++i)
-            for (std::int64_t j = 0; j < 8; ++j) to[panel * j + i] = from[panel * i + j];
     }
 };
 CA3_ALWAYS_INLINE Float8 operator+(Float8 a, Float8 b) {

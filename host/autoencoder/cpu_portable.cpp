@@ -12,8 +12,10 @@ namespace ca3::autoencoder::cpu {
 namespace {
 namespace portable {
 
+#include "autoencoder/cpu_lists_inl.hpp"
+
 /// Four floats, for compilers to put into registers where there are some.
-struct Float4 {
+struct Float4 : ValueByValue<4> {
     static constexpr std::int64_t width = 4;
     static constexpr int sums = 8;   ///< in a tile
     static constexpr int strip = 2;  ///< vectors side by side in it
@@ -36,26 +38,6 @@ struct Float4 {
         return of([&](int i) { return i < n ? 1.0f : 0.0f; });
     }
     [[nodiscard]] CA3_ALWAYS_INLINE float total() const { return x[0] + x[1] + x[2] + x[3]; }
-    /// Bit i: p[i] is not zero. 32 elements
-    static CA3_ALWAYS_INLINE std::uint32_t nonzero(float const* p) {
-        std::uint32_t mask = 0;
-        for (int i = 0; i < panel; ++i) mask |= (p[i] != 0.0f ? 1u : 0u) << i;
-        return mask;
-    }
-    /// Writes base + i for those of the first n that are not zero. @return how many
-    static CA3_ALWAYS_INLINE std::int64_t append(std::uint32_t const* flags, std::int64_t n, std::uint32_t base, std::uint32_t* list) {
-        std::int64_t count = 0;
-        for (std::int64_t i = 0; i < n; ++i) {
-            if (flags[i] == 0) continue;
-            list[count] = base + static_cast<std::uint32_t>(i);
-            ++count;
-        }
-        return count;
-    }
-    static CA3_ALWAYS_INLINE void transpose(float const* from, float* to) {
-        for (std::int64_t i = 0; i < 4; ++i)
-            for (std::int64_t j = 0; j < 4; ++j) to[panel * j + i] = from[panel * i + j];
-    }
 };
 struct Mask4 {
     bool m[4];

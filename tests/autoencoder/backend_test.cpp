@@ -1,3 +1,4 @@
+#include "autoencoder/training_cases.hpp"
 #include "support/backends.hpp"
 #include "support/compare.hpp"
 
@@ -13,6 +14,8 @@
 /// Networks with a layer of every kind on every backend, a GPU where there is one, against the reference in f64.
 namespace ca3::autoencoder {
 namespace {
+
+using training_test::numbers;
 
 constexpr std::int64_t width = 784;
 
@@ -49,13 +52,6 @@ FitOptions every_option() {
             .clip_norm = 0.5,
             .corrupt = {GaussianNoise{0.2}, SaltAndPepper{0.1}, Rotation{20.0}},
             .test = some(70)};
-}
-
-std::vector<float> numbers(Model const& model) {
-    std::vector<float> all;
-    for (auto const& [name, tensor] : model.parameters().tensors)
-        if (tensor.dtype == io::DType::f32) all.insert(all.end(), tensor.as<float>(), tensor.as<float>() + tensor.size());
-    return all;
 }
 
 class Dense : public test::OnEveryBackend {};

@@ -1,4 +1,6 @@
 #include "autoencoder/cpu_kernels.hpp"
+#include "autoencoder/training_cases.hpp"
+#include "io/files.hpp"
 #include "support/compare.hpp"
 
 #include <ca3/autoencoder.hpp>
@@ -7,16 +9,18 @@
 #include <ca3/random.hpp>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
+#include <string>
 #include <vector>
 
 /// Models whose products are bf16 on the CPU: near f64 within derived bounds, the same bits for any threads, with and without interruption.
 namespace ca3::autoencoder {
 namespace {
+
+using training_test::numbers;
+using training_test::view;
 
 bool available(InstructionSet set) {
     return cpu::kernels_for(set, Precision::bf16) != nullptr;
@@ -26,18 +30,6 @@ std::vector<float> values(std::int64_t count, std::uint64_t seed) {
     std::vector<float> x(static_cast<std::size_t>(count));
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(random::uniform(seed, random::Purpose::user, 0, 0, i));
     return x;
-}
-
-Samples view(std::vector<float> const& x, std::int64_t columns) {
-    return MatrixView<float const>(x.data(), static_cast<std::int64_t>(x.size()) / columns, columns);
-}
-
-std::vector<double> numbers(Model const& model) {
-    std::vector<double> all;
-    for (auto const& [name, tensor] : model.parameters().tensors)
-        for (std::int64_t i = 0; i < tensor.size(); ++i)
-            if (tensor.dtype == io::DType::f32) all.push_back(static_cast<double>(tensor.as<float>()[i]));
-    return all;
 }
 
 TEST(Bf16, IsRefusedWhereTheProcessorOrTheInstructionSetLacksIt) {
@@ -300,7 +292,8 @@ TEST_F(CpuBf16Model, TrainsAWiderNetworkToTheSameBitsOnAnyThreads) {
 
 TEST_F(CpuBf16Model, ResumedFromACheckpointEqualsNoInterruption) {
     auto const train = values(80 * width, 1), held = values(11 * width, 2);
-    auto const file = (std::filesystem::temp_directory_path() / ("ca3_bf16_" + std::to_string(::getpid()))).string();
+    io::test::Folder const folder;
+    std::string const file = folder / "file";
     FitOptions options = every_option(held);
     Model whole = model(every_kind());
     History const expected = whole.fit(view(train, width), options);
@@ -316,7 +309,6 @@ TEST_F(CpuBf16Model, ResumedFromACheckpointEqualsNoInterruption) {
     options.resume = true;
     options.seed = 5;
     History const history = resumed.fit(view(train, width), options);
-    std::filesystem::remove(file);
     EXPECT_EQ(numbers(whole), numbers(resumed));
     ASSERT_EQ(expected.epochs.size(), history.epochs.size());
     EXPECT_EQ(expected.epochs.back().train_loss, history.epochs.back().train_loss);

@@ -74,7 +74,7 @@ TEST_P(Refusal, OfOneSampleForBatchNormalisation) {
     EXPECT_EQ(2, (m.fit(view(x_), {.epochs = 2, .batch = 4, .drop_last = true}).epochs.back().epoch));
 }
 
-/// Weights of 1e30 meet a rate of 1e30: the second step's loss is infinite.
+/// A rate of 1e18: after a step or two the loss is infinite.
 TEST_P(Refusal, OfNonFiniteLossesLeavesTheModelAsBeforeTheStep) {
     Architecture const net{width, {5, identity}, {width, identity}};
     FitOptions const options{.epochs = 3, .batch = 3, .optimizer = Sgd{1e18}, .shuffle = false};

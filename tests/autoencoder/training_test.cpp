@@ -1,15 +1,15 @@
 #include "autoencoder/training_cases.hpp"
+#include "io/files.hpp"
 #include "support/compare.hpp"
 
 #include <ca3/digits.hpp>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <numeric>
+#include <string>
 #include <vector>
 
 /// Whole trainings: against plain definitions, and against themselves for any threads, instruction sets and interruptions.
@@ -101,7 +101,8 @@ TEST(Training, OfAWiderNetworkIsBitIdenticalForAnyThreads) {
 
 TEST(Training, ResumedFromACheckpointEqualsNoInterruption) {
     auto const train = images(40), held = images(11, 2);
-    auto const file = (std::filesystem::temp_directory_path() / ("ca3_resume_" + std::to_string(::getpid()))).string();
+    io::test::Folder const folder;
+    std::string const file = folder / "file";
     for (bool const on_cpu : {false, true}) {
         Context const context = on_cpu ? Context::cpu({2}) : Context::reference();
         for (Optimizer const& optimizer : {Optimizer(Adam{}), Optimizer(Sgd{.learning_rate = 0.1, .momentum = 0.9, .nesterov = true})}) {
@@ -126,7 +127,6 @@ TEST(Training, ResumedFromACheckpointEqualsNoInterruption) {
             expect_same(expected, history);
         }
     }
-    std::filesystem::remove(file);
 }
 
 TEST(Training, ManyAtOnceEqualOneAfterTheOther) {

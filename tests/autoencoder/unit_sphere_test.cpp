@@ -1,14 +1,13 @@
+#include "io/files.hpp"
 #include "support/backends.hpp"
 
 #include <ca3/autoencoder.hpp>
 #include <ca3/random.hpp>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -152,12 +151,12 @@ TEST(UnitSphere, IsAModuleAfterTheActivation) {
 }
 
 TEST(UnitSphere, ComesBackFromAFile) {
-    auto const file = (std::filesystem::temp_directory_path() / ("ca3_unit_sphere_" + std::to_string(::getpid()))).string();
+    io::test::Folder const folder;
+    std::string const file = folder / "file";
     auto const x = samples(7, 6);
     Model const model(Context::reference(), {6, {3, prelu, {.unit_sphere = true}}, {6}}, {.seed = 3});
     model.save(file);
     Model const loaded = Model::load(Context::reference(), file);
-    std::filesystem::remove(file);
     EXPECT_EQ(loaded.architecture(), model.architecture());
     EXPECT_EQ(loaded.reconstruct(view(x, 6)), model.reconstruct(view(x, 6)));
 }
