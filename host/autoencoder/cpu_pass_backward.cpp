@@ -49,8 +49,7 @@ void Pass::loss(Batch const& batch, Share const& share, bool by_panels) const {
     for (int l = 0; l < static_cast<int>(plan_.layers.size()); ++l) {
         auto const& p = planned(l);
         if (p.activation.kind != Kind::gaussian) continue;
-        double const scale = batch.objective->kl_scale;
-        double const each = batch.objective->kl_reduction == Reduction::sum ? scale : scale / static_cast<double>(batch.rows);
+        double const each = kl_share(*batch.objective, batch.rows);
         std::vector<float> z(static_cast<std::size_t>(p.linear));
         for (std::int64_t r = share.first; r < share.last; ++r) {
             gather_row(space(l).before, space_.between(), r, p.linear, z.data());
@@ -106,9 +105,7 @@ void Pass::row_loss(Batch const& batch, Share const& share) const {
 void Pass::penalties(Batch const& batch, Share const& share) const {
     for (auto const& penalty : batch.objective->penalties) {
         std::int64_t const units = planned(penalty.layer).out;
-        double const each = penalty.reduction == Reduction::sum
-                                ? penalty.scale
-                                : penalty.scale / (static_cast<double>(batch.rows) * static_cast<double>(units));
+        double const each = penalty_share(penalty, batch.rows, units);
         std::fill(space_.sums + share.first * 16, space_.sums + share.last * 16, 0.0f);
         for (std::int64_t o = 0; o < panels(units); ++o)
             kernels_.absolute(share.rows(), width_of(units, o), units - o * panel, at(space(penalty.layer).active, o, share),
@@ -244,9 +241,7 @@ void Pass::activated_gradient(int l, Batch const& batch, Share const& share) con
         if (p.dropout > 0.0 && batch.training) kernels_.multiply(share.rows() * panel, g, at(s.keep, o, share), g);
         for (auto const& penalty : batch.objective->penalties) {
             if (penalty.layer != l) continue;
-            double const each = penalty.reduction == Reduction::sum
-                                    ? penalty.scale
-                                    : penalty.scale / (static_cast<double>(batch.rows) * static_cast<double>(p.out));
+            double const each = penalty_share(penalty, batch.rows, p.out);
             kernels_.add_signs(share.rows(), width_of(p.out, o), p.out - o * panel, static_cast<float>(each), at(s.active, o, share), g);
         }
     }
@@ -276,8 +271,7 @@ void Pass::activation_gradient(int l, Batch const& batch, Share const& share) co
     }
     auto const units = static_cast<std::size_t>(p.linear);
     std::vector<float> z(units), y(units), g(units), gz(units), noise(units);
-    bool const sum = batch.objective->kl_reduction == Reduction::sum;
-    double const kl = sum ? batch.objective->kl_scale : batch.objective->kl_scale / static_cast<double>(batch.rows);
+    double const kl = kl_share(*batch.objective, batch.rows);
     for (std::int64_t r = share.first; r < share.last; ++r) {
         gather_row(s.before, space_.between(), r, p.linear, z.data());
         gather_row(s.activated, space_.between(), r, p.out, y.data());

@@ -1,5 +1,6 @@
 #include "autoencoder/cuda_models.hpp"
 
+#include "autoencoder/cuda_memory.hpp"
 #include "core/cuda.hpp"
 
 #include <algorithm>
@@ -7,15 +8,6 @@
 /// Steps of training in bf16 for which chain.hpp has kernels: all layers with an elementwise activation and nothing else, one of the losses
 /// that compare value by value, and an update without clipping.
 namespace ca3::autoencoder::cuda {
-namespace {
-
-/// Halves of a row, so that rows begin at multiples of 16 bytes.
-std::int64_t padded_row(std::int64_t columns) {
-    return (columns + 7) / 8 * 8;
-}
-
-}  // namespace
-
 bool DeviceModels::takes_chain(Pass const& pass) const {
     if (!tuning_.chain || precision_ != Precision::bf16 || context_.state().device.compute_major < 9) return false;
     if (layers() > most_chain_layers || !loss_at_once(pass) || !updates_at_once(pass)) return false;
@@ -38,14 +30,14 @@ void DeviceModels::want_chain() {
     space.batch = batch_;
     auto const take = [&space](std::int64_t halves) {
         std::int64_t const at = space.stride;
-        space.stride += padded_row(halves);
+        space.stride += padded_row<std::uint16_t>(halves);
         return at;
     };
-    space.input_ld = padded_row(plan_.inputs);
+    space.input_ld = padded_row<std::uint16_t>(plan_.inputs);
     space.input = take(batch_ * space.input_ld);
     for (int l = 0; l < layers(); ++l) {
         PlannedLayer const& p = planned(l);
-        ChainPlaces places{.part = space.part, .weight_ld = padded_row(p.in), .active_ld = padded_row(p.out)};
+        ChainPlaces places{.part = space.part, .weight_ld = padded_row<std::uint16_t>(p.in), .active_ld = padded_row<std::uint16_t>(p.out)};
         places.weight = take(p.out * places.weight_ld);
         if (l + 1 < layers()) places.active = take(batch_ * places.active_ld);
         places.gradient = take(batch_ * places.active_ld);

@@ -1,5 +1,6 @@
 #include "autoencoder/cuda_data.hpp"
 
+#include "autoencoder/cuda_memory.hpp"
 #include "core/check.hpp"
 #include "core/cuda.hpp"
 
@@ -9,16 +10,6 @@
 namespace ca3::autoencoder::cuda {
 namespace {
 
-template <class T>
-Buffer<T> uploaded(Context const& context, T const* from, std::int64_t count) {
-    Buffer<T> buffer(context, count);
-    if (count > 0) buffer.copy_from_host(from);
-    return buffer;
-}
-template <class T>
-Buffer<T> uploaded(Context const& context, std::vector<T> const& from) {
-    return uploaded(context, from.data(), static_cast<std::int64_t>(from.size()));
-}
 /// Into memory that is there already where it is as large.
 template <class T>
 void upload(Context const& context, Buffer<T>& to, std::vector<T> const& from) {
@@ -31,15 +22,6 @@ void upload(Context const& context, Buffer<T>& to, std::vector<T> const& from) {
 std::uint64_t next_number() {
     static std::atomic<std::uint64_t> last = 0;
     return ++last;
-}
-
-/// Rows one after the other.
-template <class T>
-Buffer<T> uploaded(Context const& context, MatrixView<T const> const& x) {
-    if (x.stride == x.cols || x.rows <= 1) return uploaded(context, x.data, x.rows * x.cols);
-    std::vector<T> rows(static_cast<std::size_t>(x.rows * x.cols));
-    for (std::int64_t r = 0; r < x.rows; ++r) std::copy_n(x.row(r), x.cols, rows.data() + r * x.cols);
-    return uploaded(context, rows);
 }
 
 void const* memory_of(Samples const& samples) {

@@ -1,5 +1,6 @@
 #include "autoencoder/cuda_models.hpp"
 
+#include "autoencoder/cuda_memory.hpp"
 #include "core/check.hpp"
 
 namespace ca3::autoencoder::cuda {
@@ -57,9 +58,8 @@ void check_model(Plan const& plan, Precision precision) {
     require(precision != Precision::f64, "autoencoder::Model", [&] {
         return "precision " + std::string(to_string(precision)) + " is not available on the cuda backend; f32, tf32x3, tf32 and bf16 are";
     });
-    constexpr std::int64_t most = std::int64_t{1} << 28;  // units, so that places in a tile fit 32 bits
     for (auto const& layer : plan.layers)
-        require(layer.in <= most && layer.linear <= most, "autoencoder::Model",
+        require(layer.in <= most_units && layer.linear <= most_units, "autoencoder::Model",
                 [] { return std::string("a layer has more than 2^28 units, the most that the cuda backend takes"); });
 }
 

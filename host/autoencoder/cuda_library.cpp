@@ -1,5 +1,6 @@
 #include "autoencoder/cuda_library.hpp"
 
+#include "autoencoder/cuda_memory.hpp"
 #include "core/cuda.hpp"
 
 #include <ca3/error.hpp>
@@ -18,10 +19,9 @@
 namespace ca3::autoencoder::cuda {
 
 bool takes_library(std::int64_t batch, std::int64_t in, std::int64_t out, Precision precision) {
-    constexpr std::int64_t most = std::int64_t{1} << 28;  // cuBLAS takes sizes of 32 bits
     if (precision != Precision::f32 && precision != Precision::tf32 && precision != Precision::bf16) return false;
     for (std::int64_t const size : {batch, in, out})
-        if (size < library_rule.least || size > most) return false;
+        if (size < library_rule.least || size > most_units) return false;
     if (2.0 * static_cast<double>(batch) * static_cast<double>(in) * static_cast<double>(out) <= library_rule.flops) return false;
     return has_library();  // last: it may load it
 }

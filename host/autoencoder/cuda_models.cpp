@@ -1,5 +1,6 @@
 #include "autoencoder/cuda_models.hpp"
 
+#include "autoencoder/cuda_memory.hpp"
 #include "core/cuda.hpp"
 
 #include <algorithm>
@@ -9,19 +10,9 @@ namespace {
 
 using Kind = Activation::Kind;
 
-std::int64_t padded(std::int64_t floats) {
-    return (floats + 3) / 4 * 4;
-}
 /// From one model to the next: multiples of 256 bytes, so that in every model a matrix is aligned as it is in one that is alone.
 std::int64_t padded_model(std::int64_t floats) {
     return (floats + 63) / 64 * 64;
-}
-
-template <class T>
-Buffer<T> uploaded(Context const& context, std::vector<T> const& from) {
-    Buffer<T> buffer(context, static_cast<std::int64_t>(from.size()));
-    if (!from.empty()) buffer.copy_from_host(from.data());
-    return buffer;
 }
 
 Buffer<float> zeros(Context const& context, std::int64_t count) {
@@ -54,7 +45,7 @@ void DeviceModels::lay_out() {
         if (planned.buffer) continue;
         auto const& shape = planned.tensor.shape;
         std::int64_t const rows = shape.size() == 2 ? shape[0] : 1, columns = planned.place.size / rows;
-        Range const range{stride_, static_cast<std::int32_t>(rows), static_cast<std::int32_t>(columns), padded(columns)};
+        Range const range{stride_, static_cast<std::int32_t>(rows), static_cast<std::int32_t>(columns), padded_row<float>(columns)};
         stride_ += rows * range.ld;
         tensors_.push_back({planned.place, range});
         all.push_back(range);
@@ -95,11 +86,11 @@ void DeviceModels::fit(std::int64_t batch, bool training) {
     std::int64_t end = 0, partials = 0;
     auto const take = [&end](std::int64_t floats) {
         std::int64_t const at = end;
-        end += padded(floats);
+        end += padded_row<float>(floats);
         return at;
     };
-    input_ld_ = padded(plan_.inputs);
-    target_ld_ = padded(plan_.outputs());
+    input_ld_ = padded_row<float>(plan_.inputs);
+    target_ld_ = padded_row<float>(plan_.outputs());
     std::vector<LayerSpace> spaces(plan_.layers.size());
     input_ = take(batch * input_ld_);
     scratch_ = take(batch * input_ld_);
@@ -108,9 +99,9 @@ void DeviceModels::fit(std::int64_t batch, bool training) {
     for (int l = 0; l < layers(); ++l) {
         PlannedLayer const& p = planned(l);
         LayerSpace& s = spaces[static_cast<std::size_t>(l)];
-        s.in_ld = padded(p.in);
-        s.linear_ld = padded(p.linear);
-        s.out_ld = padded(p.out);
+        s.in_ld = padded_row<float>(p.in);
+        s.linear_ld = padded_row<float>(p.linear);
+        s.out_ld = padded_row<float>(p.out);
         s.before = take(batch * s.linear_ld);
         s.active = take(batch * s.out_ld);
         if (p.unit_sphere) s.activated = take(batch * s.out_ld);

@@ -1,5 +1,6 @@
 #include "autoencoder/backend.hpp"
 #include "autoencoder/cpu_kernels.hpp"
+#include "autoencoder/cuda_memory.hpp"
 #include "autoencoder/cuda_models.hpp"
 #include "kernels/autoencoder/operations.hpp"
 
@@ -15,17 +16,13 @@ using Kind = Activation::Kind;
 
 constexpr std::int64_t piece = 4;  ///< floats in 16 bytes
 
-std::int64_t padded(std::int64_t floats) {
-    return (floats + piece - 1) / piece * piece;
-}
-
 bool is_aligned(MatrixView<float const> x) {
     return reinterpret_cast<std::uintptr_t>(x.data) % (piece * sizeof(float)) == 0 && (x.rows <= 1 || x.stride % piece == 0);
 }
 
 /// As launchers take it. Those that only read take some matrices as if they might be written.
 Matrix<float> matrix(MatrixView<float const> x) {
-    return {const_cast<float*>(x.data), 0, x.rows <= 1 ? padded(x.cols) : x.stride};
+    return {const_cast<float*>(x.data), 0, x.rows <= 1 ? padded_row<float>(x.cols) : x.stride};
 }
 
 /// A matrix with aligned rows: the caller's own, or one in its place. Its memory goes back in the order of the stream.
@@ -35,8 +32,8 @@ public:
     Aligned(Context const& context, MatrixView<float const> x, bool copied) : view_(const_cast<float*>(x.data), x.rows, x.cols, x.stride) {
         // Launchers write whole fours: into what follows a row's end too.
         if (x.data != nullptr && is_aligned(x) && (copied || x.cols % piece == 0)) return;
-        own_ = Buffer<float>(context, x.rows * padded(x.cols));
-        view_ = {own_.data(), x.rows, x.cols, padded(x.cols)};
+        own_ = Buffer<float>(context, x.rows * padded_row<float>(x.cols));
+        view_ = {own_.data(), x.rows, x.cols, padded_row<float>(x.cols)};
         if (copied) launch_copy(context, x, view_);
     }
 

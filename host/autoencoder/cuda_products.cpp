@@ -1,5 +1,7 @@
 #include "autoencoder/cuda_models.hpp"
 
+#include "autoencoder/cuda_memory.hpp"
+
 #include <algorithm>
 
 /// Layers whose products are the library's: each product is a call of its own, and what our kernels do in the same launch stands in
@@ -10,10 +12,6 @@
 namespace ca3::autoencoder::cuda {
 namespace {
 
-/// bf16 values of a row, so that rows begin at multiples of 16 bytes.
-std::int64_t padded_bf16(std::int64_t columns) {
-    return (columns + 7) / 8 * 8;
-}
 /// bf16 values of a model, so that each one's begin at multiples of 256 bytes: places alike for the library.
 std::int64_t padded_model(std::int64_t values) {
     return (values + 127) / 128 * 128;
@@ -30,7 +28,7 @@ void DeviceModels::want_library(std::int64_t batch) {
     std::int64_t left = 0, right = 0;
     for (PlannedLayer const& p : plan_.layers) {
         if (!takes_library(batch, p.in, p.linear, precision_)) continue;
-        std::int64_t const in = padded_bf16(p.in), linear = padded_bf16(p.linear);
+        std::int64_t const in = padded_row<std::uint16_t>(p.in), linear = padded_row<std::uint16_t>(p.linear);
         left = std::max({left, batch * in, batch * linear});
         right = std::max({right, batch * in, p.linear * in});
     }
@@ -47,7 +45,7 @@ void DeviceModels::want_library(std::int64_t batch) {
 void DeviceModels::library_product(Pass const& pass, LibraryFactor const& left, LibraryFactor const& right, Matrix<float> const& out) {
     auto const rounded = [&](LibraryFactor const& factor, Buffer<std::uint16_t> const& room) {
         if (precision_ != Precision::bf16) return Matrix<std::uint16_t>();
-        Matrix<std::uint16_t> const to(room.data(), room.size() / models_, padded_bf16(factor.columns));
+        Matrix<std::uint16_t> const to(room.data(), room.size() / models_, padded_row<std::uint16_t>(factor.columns));
         launch_round(context_, context_.stream(), pass.models,
                      {.step = pass.step,
                       .rows = factor.rows,

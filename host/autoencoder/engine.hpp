@@ -72,6 +72,15 @@ struct Batches {
     [[nodiscard]] std::int64_t size(std::int64_t k) const { return std::min(batch, total - k * batch); }
 };
 
+/// The factor of the KL of a row.
+[[nodiscard]] inline double kl_share(Objective const& objective, std::int64_t rows) {
+    return objective.kl_reduction == Reduction::sum ? objective.kl_scale : objective.kl_scale / static_cast<double>(rows);
+}
+/// The factor of the absolute value of each output.
+[[nodiscard]] inline double penalty_share(ActivityPenalty const& penalty, std::int64_t rows, std::int64_t units) {
+    return penalty.reduction == Reduction::sum ? penalty.scale : penalty.scale / (static_cast<double>(rows) * static_cast<double>(units));
+}
+
 /// Of several batches.
 class MeanLoss {
 public:

@@ -1,6 +1,7 @@
 #include "autoencoder/backend.hpp"
 #include "autoencoder/batch.hpp"
 #include "autoencoder/checks.hpp"
+#include "autoencoder/cuda_memory.hpp"
 #include "core/check.hpp"
 #include "core/out_of_memory.hpp"
 
@@ -17,8 +18,6 @@ namespace ca3::autoencoder {
 namespace {
 
 using Kind = Activation::Kind;
-
-constexpr std::int64_t most_on_gpu = std::int64_t{1} << 28;  // rows or columns, so that places in a tile fit 32 bits
 
 /// A view and what the caller knows it as.
 struct Named {
@@ -106,10 +105,11 @@ void require_layer(Context const& context, DenseOptions const& options, MatrixVi
     require(weight.cols == input.cols, function, [&] {
         return "weight " + shape(weight.rows, weight.cols) + " must have the columns of input " + shape(input.rows, input.cols);
     });
-    require(!on_gpu || (input.rows <= most_on_gpu && input.cols <= most_on_gpu && weight.rows <= most_on_gpu), function, [&] {
-        return "input " + shape(input.rows, input.cols) + " or weight " + shape(weight.rows, weight.cols) +
-               " has more than 2^28 rows or columns, the most that the cuda backend takes";
-    });
+    require(!on_gpu || (input.rows <= cuda::most_units && input.cols <= cuda::most_units && weight.rows <= cuda::most_units), function,
+            [&] {
+                return "input " + shape(input.rows, input.cols) + " or weight " + shape(weight.rows, weight.cols) +
+                       " has more than 2^28 rows or columns, the most that the cuda backend takes";
+            });
 }
 
 /// Two views of one shape.
@@ -139,7 +139,7 @@ void require_loss(Context const& context, Loss kind, MatrixView<float const> out
     require(kind >= Loss::mse && kind <= Loss::nll, function, [] { return std::string("loss is none that there is"); });
     require_view(output, function, "output");
     require_optional_shape(gradient, output.rows, output.cols, function, "gradient");
-    require(context.backend() != Backend::cuda || (output.rows <= most_on_gpu && output.cols <= most_on_gpu), function, [&] {
+    require(context.backend() != Backend::cuda || (output.rows <= cuda::most_units && output.cols <= cuda::most_units), function, [&] {
         return "output " + shape(output.rows, output.cols) + " has more than 2^28 rows or columns, the most that the cuda backend takes";
     });
 }

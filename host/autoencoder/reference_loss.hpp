@@ -16,9 +16,4 @@ double class_loss(Numbers<T> const& net, Data const& data, Objective const& obje
 /// kl_scale KL of a gaussian layer.
 template <class T>
 double divergence(Numbers<T> const& net, int l, Objective const& objective, Pass<T> const& pass);
-/// The factor of one row's KL.
-[[nodiscard]] inline double kl_share(Objective const& objective, std::int64_t rows) {
-    return objective.kl_reduction == Reduction::sum ? objective.kl_scale : objective.kl_scale / static_cast<double>(rows);
-}
-
 }  // namespace ca3::autoencoder::reference
