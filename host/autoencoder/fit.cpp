@@ -26,6 +26,7 @@ bool should_stop_early(EarlyStop const& rule, std::vector<EpochReport> const& ep
     std::int64_t since = 0;
     for (auto const& epoch : epochs) {
         double const loss = tested ? epoch.test_loss : epoch.train_loss;
+        if (std::isnan(loss)) continue;  // of a call without test data, which this one goes on from
         if (loss < best - rule.least_gain) {
             best = loss;
             since = 0;

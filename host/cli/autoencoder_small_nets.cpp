@@ -119,6 +119,51 @@ ToyClasses toy_classes(std::int64_t count, double sigma, std::uint64_t seed) {
     return toy;
 }
 
+/// What the seeds of a variant came to.
+struct SymmetryTally {
+    int solved = 0, antisymmetric = 0, in_ratio = 0;
+    std::vector<std::int64_t> sweeps{};  ///< of those that solved it
+    nlohmann::json runs = nlohmann::json::array();
+
+    /// A row of the table for each hidden unit, and an entry of `runs`.
+    void add(Table& table, std::string const& name, std::uint64_t seed, SymmetryRun const& run) {
+        auto const units = hidden_units(run.model);
+        bool const anti = std::ranges::all_of(units, &HiddenUnit::antisymmetric),
+                   ratio = std::ranges::all_of(units, &HiddenUnit::one_two_four);
+        solved += run.solved ? 1 : 0;
+        antisymmetric += anti ? 1 : 0;
+        in_ratio += anti && ratio ? 1 : 0;
+        if (run.solved) sweeps.push_back(*run.solved);
+        double const loss = run.history.epochs.back().train_loss;
+        auto json_units = nlohmann::json::array();
+        for (auto const& unit : units) {
+            table.add({name, std::to_string(seed), run.solved ? std::to_string(*run.solved) : "-", Cell(loss, 5), weights_text(unit),
+                       Cell(unit.asymmetry, 3), unit.antisymmetric() ? "yes" : "no",
+                       "1 : " + fixed(unit.ratios[1], 2) + " : " + fixed(unit.ratios[2], 2), unit.one_two_four() ? "yes" : "no"});
+            json_units.push_back({{"weights", unit.weights}, {"asymmetry", unit.asymmetry}, {"ratios", unit.ratios}});
+        }
+        runs.push_back({{"seed", seed},
+                        {"solved_after", run.solved ? nlohmann::json(*run.solved) : nlohmann::json()},
+                        {"mse", loss},
+                        {"antisymmetric", anti},
+                        {"ratio_1_2_4", anti && ratio},
+                        {"units", std::move(json_units)}});
+    }
+
+    void report(Report& report, std::string const& name) {
+        std::ranges::sort(sweeps);
+        report.line(name + ": " + std::to_string(solved) + " of " + std::to_string(runs.size()) + " seeds solve it" +
+                    (sweeps.empty() ? "" : ", the median after " + std::to_string(sweeps[sweeps.size() / 2]) + " sweeps (1986: 1425)") +
+                    "; weights equal and opposite within 5 %: " + std::to_string(antisymmetric) +
+                    ", and as 1:2:4 within 10 %: " + std::to_string(in_ratio));
+        report.result(name, {{"solved", solved},
+                             {"antisymmetric", antisymmetric},
+                             {"ratio_1_2_4", in_ratio},
+                             {"median_sweeps", sweeps.empty() ? nlohmann::json() : nlohmann::json(sweeps[sweeps.size() / 2])},
+                             {"runs", std::move(runs)}});
+    }
+};
+
 }  // namespace
 
 nlohmann::json run_mirror_symmetry(Environment const& environment, ProtocolChoice const& choice) {
@@ -147,52 +192,18 @@ nlohmann::json run_mirror_symmetry(Environment const& environment, ProtocolChoic
             .published = kind.published};
         training.fit = study.options_for(training.fit, 64);
         training.architecture.encoder_layers = 1;
-        int solved = 0, antisymmetric = 0, in_ratio = 0;
-        std::vector<std::int64_t> sweeps;
-        auto runs = nlohmann::json::array();
+        SymmetryTally tally;
         Progress progress(environment.options.prints_text(), training.name, seeds);
         for (std::int64_t s = 0; s < seeds; ++s) {
             auto const seed = study.seed() + static_cast<std::uint64_t>(s);
             SymmetryRun const run = run_symmetry(study, training, v, seed);
             progress.advance();
-            auto const units = hidden_units(run.model);
-            bool const anti = std::ranges::all_of(units, &HiddenUnit::antisymmetric),
-                       ratio = std::ranges::all_of(units, &HiddenUnit::one_two_four);
-            solved += run.solved ? 1 : 0;
-            antisymmetric += anti ? 1 : 0;
-            in_ratio += anti && ratio ? 1 : 0;
-            if (run.solved) sweeps.push_back(*run.solved);
-            if (s == 0) {
-                run.model.save(study.report().path(training.name + ".safetensors"));
-                study.add(training, run.history, 64);
-            }
-            double const loss = run.history.epochs.back().train_loss;
-            auto json_units = nlohmann::json::array();
-            for (auto const& unit : units) {
-                table.add({training.name, std::to_string(seed), run.solved ? std::to_string(*run.solved) : "-", Cell(loss, 5),
-                           weights_text(unit), Cell(unit.asymmetry, 3), unit.antisymmetric() ? "yes" : "no",
-                           "1 : " + fixed(unit.ratios[1], 2) + " : " + fixed(unit.ratios[2], 2), unit.one_two_four() ? "yes" : "no"});
-                json_units.push_back({{"weights", unit.weights}, {"asymmetry", unit.asymmetry}, {"ratios", unit.ratios}});
-            }
-            runs.push_back({{"seed", seed},
-                            {"solved_after", run.solved ? nlohmann::json(*run.solved) : nlohmann::json()},
-                            {"mse", loss},
-                            {"antisymmetric", anti},
-                            {"ratio_1_2_4", anti && ratio},
-                            {"units", std::move(json_units)}});
+            tally.add(table, training.name, seed, run);
+            if (s > 0) continue;
+            run.model.save(study.report().path(training.name + ".safetensors"));
+            study.add(training, run.history, 64);
         }
-        std::ranges::sort(sweeps);
-        study.report().line(
-            training.name + ": " + std::to_string(solved) + " of 10 seeds solve it" +
-            (sweeps.empty() ? "" : ", the median after " + std::to_string(sweeps[sweeps.size() / 2]) + " sweeps (1986: 1425)") +
-            "; weights equal and opposite within 5 %: " + std::to_string(antisymmetric) +
-            ", and as 1:2:4 within 10 %: " + std::to_string(in_ratio));
-        study.report().result(training.name,
-                              {{"solved", solved},
-                               {"antisymmetric", antisymmetric},
-                               {"ratio_1_2_4", in_ratio},
-                               {"median_sweeps", sweeps.empty() ? nlohmann::json() : nlohmann::json(sweeps[sweeps.size() / 2])},
-                               {"runs", std::move(runs)}});
+        tally.report(study.report(), training.name);
     }
     study.report().table("weights", "Hidden units (solved: sweeps, to 25, until all 64 outputs are on the right side of 0.5)", table);
     return study.finish();

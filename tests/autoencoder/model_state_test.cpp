@@ -90,6 +90,9 @@ TEST_P(ModelKeeps, ThatItsTrainingHasStopped) {
     EXPECT_EQ(Stop::early, again.stop);
     options.early_stop.patience = 4;
     EXPECT_EQ(5u, m.fit(view(x_), options).epochs.size());
+    options.test = view(x_);  // of which the epochs before have no loss
+    EXPECT_EQ(9u, m.fit(view(x_), options).epochs.size());
+    EXPECT_EQ(Stop::finished, m.fit(view(x_), options).stop);
 }
 
 // ---- many at once ----------------------------------------------------------------------------------------------------
