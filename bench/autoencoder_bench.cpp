@@ -6,9 +6,9 @@
 // Nets as in bench/peers/autoencoder_torch.py: deep, mid, thin, wide. --turns answers each line that it reads with "<median ms> <least ms>"
 // of about N steps (whole epochs), three times over, for a driver that alternates with another program (bench/peers/autoencoder_turns.py).
 // Training is MSE and Adam on synthetic digits that lie in memory as bytes. Before a net is timed, two steps of it are compared with the
-// reference's in f64. many is 64 models of `thin` at once. The operations are timed by themselves too. In a build with cuBLAS,
-// forward_product is the product of each layer beside cublasGemmEx in the same precision; the net `large` is there for that alone, about
-// where the engine leaves a layer to cuBLAS. The environment variable CA3_TUNING chooses among ways of computing on a GPU
+// reference's in f64. many is 64 models of `thin` at once, which is not compared (tests do). The operations are timed by themselves too. In
+// a build with cuBLAS, forward_product is the product of each layer beside cublasGemmEx in the same precision; the net `large` is there for
+// that alone, about where the engine leaves a layer to cuBLAS. The environment variable CA3_TUNING chooses among ways of computing on a GPU
 // (CONTRIBUTING.md).
 #include <ca3/autoencoder.hpp>
 #include <ca3/context.hpp>

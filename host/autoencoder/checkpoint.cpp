@@ -63,7 +63,7 @@ UpdateRule as_rule(io::Node const& node) {
     return rule;
 }
 
-/// Or of epochs, of which there are no more.
+/// A number of training steps, or of epochs, which cannot be more.
 std::int64_t number_of_steps(io::Node const& node) {
     std::int64_t const number = node.whole();
     if (number > most_training_steps) node.fail("must be at most 2^32, is " + std::to_string(number));

@@ -58,12 +58,12 @@ void Workspace::round(float const* matrix, std::int64_t columns, Operand const& 
 
 void Workspace::fit(Plan const& plan, std::int64_t rows, bool with_gradients) {
     if (rows <= capacity && (gradients_ || !with_gradients)) return;
+    layers.reserve(plan.layers.size());  // then only memory_ may throw
     std::int64_t const wanted = capacity = std::max(rows, capacity);
     gradients_ = gradients_ || with_gradients;
     memory_ = {};
-    layers.reserve(plan.layers.size());  // from here on only memory_ may throw
-    lay_out(plan);                       // counts only
-    capacity = 0;                        // in case of a throw
+    lay_out(plan);  // counts only
+    capacity = 0;   // in case of a throw
     memory_.assign(static_cast<std::size_t>(taken_), 0.0f);
     capacity = wanted;
     lay_out(plan);

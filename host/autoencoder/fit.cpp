@@ -19,7 +19,7 @@ double seconds_since(Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-/// @param tested whether there are test data
+/// @param tested whether there are test data that count
 bool should_stop_early(EarlyStop const& rule, std::vector<EpochReport> const& epochs, bool tested) {
     if (rule.patience <= 0) return false;
     double best = std::numeric_limits<double>::infinity();
@@ -112,7 +112,8 @@ private:
     }
 
     [[nodiscard]] bool should_stop() const {
-        return should_stop_early(options_.early_stop, state_.progress.history.epochs, test_.inputs.count() > 0);
+        bool const tested = test_.counted(0, test_.inputs.count()) > 0;  // its mean is a number
+        return should_stop_early(options_.early_stop, state_.progress.history.epochs, tested);
     }
 
     /// Trains in portions of some 0.1 s, so that progress is seen; the state is kept every second, so that little is done again when a

@@ -169,7 +169,7 @@ void add_experiment(CLI::App& run, Experiment const& e, Options const& options) 
     if (e.levels_option != nullptr)
         command->add_option(e.levels_option, c->levels, e.levels)
             ->delimiter(',')
-            ->check(e.shares ? CLI::Range(0.0, 1.0) : number_from_zero())
+            ->check(e.shares ? share() : number_from_zero())
             ->type_name("X,X,...");
     if (e.variant_option != nullptr)
         command->add_option(e.variant_option, c->variants, "Only these variants (default: all side by side)")

@@ -72,6 +72,14 @@ CLI::Validator number_from_zero() {
             "NUMBER >= 0"};
 }
 
+CLI::Validator share() {
+    return {[](std::string const& text) {
+                auto const x = finite(text);
+                return x && *x >= 0.0 && *x <= 1.0 ? std::string() : "'" + text + "' is not a number from 0 to 1";
+            },
+            "NUMBER in [0, 1]"};
+}
+
 double regular_rate_hz(std::vector<std::int64_t> const& steps, double step_ms) {
     if (steps.size() < 2) return 0.0;
     return 1e3 * static_cast<double>(steps.size() - 1) / (step_ms * static_cast<double>(steps.back() - steps.front()));

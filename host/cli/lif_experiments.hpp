@@ -86,6 +86,7 @@ nlohmann::json finish_lif(Report&, Options const&, std::string const& name, std:
 /// Time constants and the like of an option must be numbers above 0, which "nan" and "inf" are not.
 [[nodiscard]] CLI::Validator positive_number();
 [[nodiscard]] CLI::Validator number_from_zero();
+[[nodiscard]] CLI::Validator share();  ///< from 0 to 1
 
 /// Mean rate between the first and the last spike (1/s); 0 for fewer than two. @param steps of one neuron's spikes, rising
 [[nodiscard]] double regular_rate_hz(std::vector<std::int64_t> const& steps, double step_ms);

@@ -26,7 +26,7 @@ int fail(ExitCode code, std::string message) {
 void refuse_empty_words(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         std::string_view const word = argv[i], before = argv[i - 1];
-        bool const named = word.starts_with("--") && word.ends_with('=');
+        bool const named = word.starts_with("--") && word.find('=') == word.size() - 1;
         if (!word.empty() && !named) continue;
         std::string const who = named                     ? std::string(word.substr(0, word.size() - 1))
                                 : before.starts_with("-") ? std::string(before)

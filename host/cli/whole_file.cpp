@@ -30,13 +30,13 @@ std::string reason(int error) {
 
 }  // namespace
 
-WholeFile::WholeFile(fs::path path) : path_(std::move(path)) {
+WholeFile::WholeFile(fs::path path) : named_(std::move(path)), path_(named_) {
     std::error_code ignored;
     auto const status = fs::status(path_, ignored);
     bool in_place = fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
     // /dev/stdout may lead to a pipe, which has no name that could be found.
     for (int links = 0; !in_place && fs::is_symlink(path_, ignored); ++links) {
-        if (links == most_links) throw FileError(path_.string() + ": cannot be written: too many levels of symbolic links");
+        if (links == most_links) throw FileError(named_.string() + ": cannot be written: too many levels of symbolic links");
         open_file_ = open_file_of(path_);
         in_place = open_file_ >= 0;
         if (!in_place) path_ = path_.parent_path() / fs::read_symlink(path_, ignored);
@@ -51,7 +51,7 @@ WholeFile::~WholeFile() {
 }
 
 void WholeFile::write(std::string_view bytes) {
-    auto const fail = [&] { throw FileError(path_.string() + ": cannot be written: " + reason(errno)); };
+    auto const fail = [&] { throw FileError(named_.string() + ": cannot be written: " + reason(errno)); };
     errno = 0;
     if (open_file_ < 0) {
         std::ofstream out(temporary_, std::ios::binary);
@@ -75,7 +75,7 @@ void WholeFile::commit() {
     // A file that was private stays so.
     if (auto const former = fs::status(path_, error); fs::is_regular_file(former)) fs::permissions(temporary_, former.permissions(), error);
     fs::rename(temporary_, path_, error);
-    if (error) throw FileError(path_.string() + ": cannot be written: " + error.message());
+    if (error) throw FileError(named_.string() + ": cannot be written: " + error.message());
     committed_ = true;
 }
 

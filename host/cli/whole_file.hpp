@@ -26,7 +26,8 @@ public:
     void commit();
 
 private:
-    std::filesystem::path path_;
+    std::filesystem::path named_;  ///< as the caller names it, for errors
+    std::filesystem::path path_;   ///< with links followed
     std::filesystem::path temporary_;
     int open_file_ = -1;  ///< of this process: written to where it stands
     bool committed_ = false;

@@ -84,7 +84,7 @@ OutputFile::OutputFile(std::string const& path) : path_(path), destination_(path
         descriptor_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
     } else if (Target const target = target_of(path); target.open_file >= 0) {
         std::fflush(nullptr);  // what this process has written there comes first
-        descriptor_ = ::dup(target.open_file);
+        descriptor_ = ::fcntl(target.open_file, F_DUPFD_CLOEXEC, 0);
     } else {
         destination_ = target.file;
         descriptor_ = create_temporary(fs::path(destination_).parent_path(), temporary_);

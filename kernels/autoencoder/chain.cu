@@ -368,8 +368,8 @@ __global__ void __launch_bounds__(threads, 2) chain_kernel(__grid_constant__ Cha
 
 namespace {
 
-/// Clusters of so many blocks that the device has room for at once: those of a cluster lie in one of its parts. On the host executor there
-/// are no parts.
+/// Clusters of so many blocks that the device has room for at once: all blocks of a cluster run in one GPC, where a multiprocessor or two
+/// may be left over. The host executor has no GPCs.
 std::int64_t resident_clusters([[maybe_unused]] int blocks, [[maybe_unused]] std::size_t bytes) {
 #ifdef CA3_SIMT
     return std::numeric_limits<std::int64_t>::max();

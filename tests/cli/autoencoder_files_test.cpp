@@ -94,6 +94,8 @@ TEST_F(CliAutoencoderFiles, EmptyWordsAreRefused) {
         }
     EXPECT_EQ(run(training({}, "")).exit_code, 2);
     EXPECT_EQ(files(), before);
+    run_well({"autoencoder", "train", "net.json", "--data", "X.npy", "--quiet", "--model=a="});
+    EXPECT_FALSE(text("a=").empty());
 }
 
 TEST_F(CliAutoencoderFiles, FaultsOfInitialParametersNameTheirFile) {
@@ -105,7 +107,9 @@ TEST_F(CliAutoencoderFiles, FaultsOfInitialParametersNameTheirFile) {
 }
 
 TEST_F(CliAutoencoderFiles, WhatAnExperimentCannotTakeIsToldBeforeTheTraining) {
-    EXPECT_EQ(run({"autoencoder", "run", "A2", "--quiet", "--noise", "0.1,2"}).exit_code, 2);
+    for (auto const* shares : {"0.1,2", "nan", "-1"})
+        EXPECT_EQ(run({"autoencoder", "run", "A2", "--quiet", "--noise", shares}).exit_code, 2);
+    refuse({"autoencoder", "run", "A14", "--quiet", "--train-images", "100", "--batch", "85"}, "--batch: expected at most the 8");
     refuse({"autoencoder", "run", "A5", "--quiet", "--hidden", "4", "--train-images", "100", "--batch", "101"},
            "--batch: expected at most the 100 samples");
     write<std::uint64_t>("T.npy", io::DType::u64, {20}, std::vector<std::uint64_t>(20, ~std::uint64_t{99}));

@@ -174,12 +174,19 @@ TEST(Output, AProcessThatEndsInTheMiddleLeavesNothing) {
     if (unnamed < 0) GTEST_SKIP() << "this file system has no files without a name";
     ::close(unnamed);
     pid_t const child = ::fork();
+    ASSERT_GE(child, 0);
     if (child == 0) {
-        OutputFile file(folder / "file");
-        file.write(Bytes(100, std::byte{1}));
-        ::_exit(0);
+        try {
+            OutputFile file(folder / "file");
+            file.write(Bytes(100, std::byte{1}));
+            ::_exit(7);
+        } catch (...) {
+            ::_exit(1);
+        }
     }
-    ::waitpid(child, nullptr, 0);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7);
     EXPECT_TRUE(folder.names().empty());
 }
 

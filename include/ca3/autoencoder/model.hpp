@@ -65,8 +65,9 @@ public:
     [[nodiscard]] std::vector<float> decode(Samples codes) const;
     /// Output of layer `layer`.
     [[nodiscard]] std::vector<float> activations(Samples inputs, int layer) const;
-    /// Mean loss over the samples whose class counts (all where there are no classes; NaN when none does), in batches of `batch`, which
-    /// matters only to penalties and a KL summed over it. @throws InvalidArgument as fit
+    /// Mean loss over the samples whose class counts (all where there are no classes; NaN when none does), in batches of `batch`. That
+    /// matters only to penalties and a KL summed over a batch; where some classes do not count, to all of them, as batches weigh by those
+    /// that do. @throws InvalidArgument as fit
     [[nodiscard]] double evaluate(Samples inputs, Objective const& = {}, Targets = {}, std::int64_t batch = 256) const;
     /// Of one batch. `training`: with dropout and batch statistics, as in step `step` of a fit with the model's seed (buffers are left
     /// alone); otherwise as in evaluate. @throws InvalidArgument as fit

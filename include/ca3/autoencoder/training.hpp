@@ -101,7 +101,7 @@ struct Objective {
 struct EpochReport {
     std::int64_t epoch = 0;   ///< 1, 2, ...: counted over all calls that continue each other
     double train_loss = 0.0;  ///< mean over the epoch's batches, each as it was trained (dropout, noise and penalties included)
-    double test_loss = std::numeric_limits<double>::quiet_NaN();  ///< after the epoch: mean over the samples; NaN without test data
+    double test_loss = std::numeric_limits<double>::quiet_NaN();  ///< after the epoch: as evaluate; NaN without test data
     double seconds = 0.0;                                         ///< of the training, without the test
     double learning_rate = 0.0;
     bool operator==(EpochReport const&) const = default;

@@ -25,7 +25,7 @@ struct IdxArray {
 [[nodiscard]] IdxArray read_idx(std::string const& path);
 /// The same from memory; `name` stands for the file in errors.
 [[nodiscard]] IdxArray parse_idx(std::vector<std::byte> const& bytes, std::string const& name);
-/// Writes to a temporary name in the same folder, then renames; gzip when the path ends in ".gz". The same array gives the same bytes.
+/// Appears under its name whole or not at all; gzip when the path ends in ".gz". The same array gives the same bytes.
 /// @throws InvalidArgument when the data does not fit the shape or the shape the format (255 dimensions, sizes below 2^32); FileError
 void write_idx(std::string const& path, IdxArray const& array);
 

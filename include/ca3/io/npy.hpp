@@ -37,7 +37,7 @@ struct Array {
 /// @throws FormatError; FileError with the system's reason (pipes and devices are refused too); OutOfMemory
 [[nodiscard]] Array read_npy(std::string const& path);
 [[nodiscard]] Array parse_npy(std::vector<std::byte> const& bytes, std::string const& name);
-/// Version 1.0, byte for byte as NumPy 2 writes it. Written to a temporary name in the same folder, then renamed.
+/// Version 1.0, byte for byte as NumPy 2 writes it. Appears under its name whole or not at all.
 /// @throws InvalidArgument when the data does not fit the shape, or NPY cannot hold it (bf16, more than 64 dimensions); FileError
 void write_npy(std::string const& path, Array const& array);
 
@@ -47,7 +47,7 @@ void write_npy(std::string const& path, Array const& array);
 [[nodiscard]] std::map<std::string, Array> read_npz(std::string const& path);
 [[nodiscard]] std::map<std::string, Array> parse_npz(std::vector<std::byte> const& bytes, std::string const& name);
 /// Stored, or deflated when `compress`; the same arrays give the same bytes (dated 1980-01-01; zip64 where 4 GiB are passed).
-/// Written to a temporary name in the same folder, then renamed. @throws InvalidArgument as write_npy, and for a name that zip cannot hold;
+/// Appears under its name whole or not at all. @throws InvalidArgument as write_npy, and for a name that zip cannot hold;
 /// FileError
 void write_npz(std::string const& path, std::map<std::string, Array> const& arrays, bool compress = false);
 

@@ -20,8 +20,8 @@ struct Tensors {
 /// @throws FormatError; FileError with the system's reason (pipes and devices are refused too); OutOfMemory
 [[nodiscard]] Tensors read_safetensors(std::string const& path);
 [[nodiscard]] Tensors parse_safetensors(std::vector<std::byte> const& bytes, std::string const& name);
-/// The same tensors give the same bytes: wide elements first, then by name, so that each tensor is aligned. Written to a temporary name in
-/// the same folder, then renamed. @throws InvalidArgument for data that does not fit its shape, or text that is no UTF-8; FileError
+/// The same tensors give the same bytes: wide elements first, then by name, so that each tensor is aligned. Appears under its
+/// name whole or not at all. @throws InvalidArgument for data that does not fit its shape, or text that is no UTF-8; FileError
 void write_safetensors(std::string const& path, Tensors const& tensors);
 
 }  // namespace ca3::io
