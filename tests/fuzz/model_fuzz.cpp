@@ -12,12 +12,13 @@ static void check(Plan const& plan, ca3::io::Tensors const& tensors, bool others
     State state;
     state.parameters.resize(static_cast<std::size_t>(plan.parameters));
     state.buffers.resize(static_cast<std::size_t>(plan.buffers));
+    state.batches.resize(static_cast<std::size_t>(plan.counts));
     take_tensors(plan, tensors, state, "input", others);
     for (double const x : state.parameters)
         if (!std::isfinite(x)) std::abort();
     State again = state;
     take_tensors(plan, to_tensors(plan, state, ca3::Precision::f64), again, "to_tensors");
-    if (again.parameters != state.parameters || again.buffers != state.buffers) std::abort();
+    if (again.parameters != state.parameters || again.buffers != state.buffers || again.batches != state.batches) std::abort();
 }
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
