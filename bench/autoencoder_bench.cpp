@@ -87,10 +87,11 @@ public:
     [[nodiscard]] double flops() const { return flops_of_step(architecture_, batch_, training_); }
 
     /// The mean loss of two training steps (of two batches, without training) in the way that is timed; the second sees an update.
-    /// Products of 784 terms are off by 784 roundings at most.
+    /// Products of 784 terms are off by 784 roundings at most; where operands are rounded to 8 bits (11 in tf32) each is off by 2^-8 more,
+    /// of which two or three pass through the layers.
     [[nodiscard]] bool agrees() const {
         bool const short_products = precision_ == Precision::bf16 || precision_ == Precision::tf32;
-        double const bound = short_products ? 1e-2 : 784 * 0x1p-24;
+        double const bound = short_products ? 3 * 0x1p-8 : 784 * 0x1p-24;
         static std::map<std::tuple<std::string, std::int64_t, bool>, double> expected;
         auto& exact = expected[{name_, batch_, training_}];
         if (exact == 0.0) exact = loss_of_two(Model(Context::reference(), architecture_, {.seed = 1, .precision = Precision::f64}));

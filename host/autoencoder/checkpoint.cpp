@@ -166,6 +166,23 @@ void require_same(Architecture const& theirs, Architecture const& ours, std::str
     differ("its encoder_layers are", theirs.encoder_layers, ours.encoder_layers);
 }
 
+void read_checkpoint(ModelState& model, std::string const& path) {
+    auto file = io::read_safetensors(path);
+    auto const& text = metadata(file, progress_key, path, "not a checkpoint");
+    require_same(architecture_of(file, path), model.architecture, path);
+    State state = blank_state(model.plan);
+    Progress progress = as_format_error(path, progress_key, [&] { return parse_progress(text, state.steps); });
+    auto const history = file.tensors.extract(history_name);
+    if (history.empty()) throw FormatError(path, 0, std::string("tensor '") + history_name + "' is missing");
+    progress.history.epochs = to_epochs(history.mapped(), progress.epochs, path);
+    bool const has_moments = progress.rule && state.steps > 0;
+    if (has_moments && progress.rule->has_first()) state.first = take_moments(model.plan, first_stem, true, file, path);
+    if (has_moments && progress.rule->has_second()) state.second = take_moments(model.plan, second_stem, false, file, path);
+    take_tensors(model.plan, file, state, path);
+    model.put(state);
+    model.progress = std::move(progress);
+}
+
 }  // namespace
 
 void write_checkpoint(ModelState const& model, std::string const& path) {
@@ -185,27 +202,6 @@ void write_checkpoint(ModelState const& model, std::string const& path) {
 void Model::save_checkpoint(std::string const& path) const {
     translate_bad_alloc("Model::save_checkpoint", [&] { write_checkpoint(*state_, path); });
 }
-
-namespace {
-
-void read_checkpoint(ModelState& model, std::string const& path) {
-    auto file = io::read_safetensors(path);
-    auto const& text = metadata(file, progress_key, path, "not a checkpoint");
-    require_same(architecture_of(file, path), model.architecture, path);
-    State state = blank_state(model.plan);
-    Progress progress = as_format_error(path, progress_key, [&] { return parse_progress(text, state.steps); });
-    auto const history = file.tensors.extract(history_name);
-    if (history.empty()) throw FormatError(path, 0, std::string("tensor '") + history_name + "' is missing");
-    progress.history.epochs = to_epochs(history.mapped(), progress.epochs, path);
-    bool const has_moments = progress.rule && state.steps > 0;
-    if (has_moments && progress.rule->has_first()) state.first = take_moments(model.plan, first_stem, true, file, path);
-    if (has_moments && progress.rule->has_second()) state.second = take_moments(model.plan, second_stem, false, file, path);
-    take_tensors(model.plan, file, state, path);
-    model.put(state);
-    model.progress = std::move(progress);
-}
-
-}  // namespace
 
 void Model::load_checkpoint(std::string const& path) {
     translate_bad_alloc("Model::load_checkpoint", [&] { read_checkpoint(*state_, path); });

@@ -121,18 +121,13 @@ void require_same_shape(MatrixView<float const> view, Named const& other, char c
     });
 }
 
-double checked_loss(Context const& context, LossTask const& task, char const* function) {
-    return translate_bad_alloc(function, [&] {
-        switch (context.backend()) {
-            case Backend::reference:
-                return reference::loss(context, task);
-            case Backend::cpu:
-                return cpu::loss(context, task);
-            case Backend::cuda:
-                return cuda::loss(context, task);
-        }
-        return 0.0;
-    });
+/// What the context's backend has for a task.
+template <class Result, class Task>
+Result on_backend(Context const& context, char const* function, Task const& task, Result (*on_reference)(Context const&, Task const&),
+                  Result (*on_cpu)(Context const&, Task const&), Result (*on_cuda)(Context const&, Task const&)) {
+    auto const backend = context.backend();
+    auto* const run = backend == Backend::reference ? on_reference : backend == Backend::cpu ? on_cpu : on_cuda;
+    return translate_bad_alloc(function, [&] { return run(context, task); });
 }
 
 void require_loss(Context const& context, Loss kind, MatrixView<float const> output, MatrixView<float> gradient, char const* function) {
@@ -162,16 +157,7 @@ void checked_step(Context const& context, UpdateRule const& rule, std::int64_t t
     task.step = t;
     task.gradient = gradient;
     task.parameters = parameters;
-    translate_bad_alloc(function, [&] {
-        switch (context.backend()) {
-            case Backend::reference:
-                return reference::step(context, task);
-            case Backend::cpu:
-                return cpu::step(context, task);
-            case Backend::cuda:
-                return cuda::step(context, task);
-        }
-    });
+    on_backend(context, function, task, reference::step, cpu::step, cuda::step);
 }
 
 }  // namespace
@@ -193,16 +179,7 @@ void forward(Context const& context, DenseOptions const& options, MatrixView<flo
                            .bias = bias.empty() ? nullptr : bias.data(),
                            .pre_activation = pre_activation,
                            .output = output};
-    translate_bad_alloc(function, [&] {
-        switch (context.backend()) {
-            case Backend::reference:
-                return reference::forward(context, task);
-            case Backend::cpu:
-                return cpu::forward(context, task);
-            case Backend::cuda:
-                return cuda::forward(context, task);
-        }
-    });
+    on_backend(context, function, task, reference::forward, cpu::forward, cuda::forward);
 }
 
 void backward(Context const& context, DenseOptions const& options, MatrixView<float const> input, MatrixView<float const> weight,
@@ -245,16 +222,7 @@ void backward(Context const& context, DenseOptions const& options, MatrixView<fl
                             .input_gradient = input_gradient,
                             .weight_gradient = weight_gradient,
                             .bias_gradient = bias_gradient.empty() ? nullptr : bias_gradient.data()};
-    translate_bad_alloc(function, [&] {
-        switch (context.backend()) {
-            case Backend::reference:
-                return reference::backward(context, task);
-            case Backend::cpu:
-                return cpu::backward(context, task);
-            case Backend::cuda:
-                return cuda::backward(context, task);
-        }
-    });
+    on_backend(context, function, task, reference::backward, cpu::backward, cuda::backward);
 }
 
 double loss(Context const& context, Loss kind, MatrixView<float const> output, MatrixView<float const> target, MatrixView<float> gradient) {
@@ -264,8 +232,8 @@ double loss(Context const& context, Loss kind, MatrixView<float const> output, M
     require_same_shape(target, {output, "output"}, function, "target");
     require_memory({{gradient, "gradient"}}, {{output, "output"}, {target, "target"}}, function);
     if (output.empty()) return std::numeric_limits<double>::quiet_NaN();
-    return checked_loss(context, {.kind = kind, .output = output, .target = target, .counted = output.rows, .gradient = gradient},
-                        function);
+    LossTask const task{.kind = kind, .output = output, .target = target, .counted = output.rows, .gradient = gradient};
+    return on_backend(context, function, task, reference::loss, cpu::loss, cuda::loss);
 }
 
 double loss(Context const& context, Loss kind, MatrixView<float const> output, std::span<std::int64_t const> classes,
@@ -294,8 +262,8 @@ double loss(Context const& context, Loss kind, MatrixView<float const> output, s
         counted += here[r] == ignored_class ? 0 : 1;
     }
     if (output.cols == 0) return std::numeric_limits<double>::quiet_NaN();
-    return checked_loss(context, {.kind = kind, .output = output, .classes = classes.data(), .counted = counted, .gradient = gradient},
-                        function);
+    LossTask const task{.kind = kind, .output = output, .classes = classes.data(), .counted = counted, .gradient = gradient};
+    return on_backend(context, function, task, reference::loss, cpu::loss, cuda::loss);
 }
 
 void adam_step(Context const& context, Adam const& optimizer, std::int64_t t, MatrixView<float const> gradient,

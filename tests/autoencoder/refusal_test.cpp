@@ -76,7 +76,7 @@ TEST_P(Refusal, OfOneSampleForBatchNormalisation) {
 
 /// A rate of 1e18: after a step or two the loss is infinite.
 TEST_P(Refusal, OfNonFiniteLossesLeavesTheModelAsBeforeTheStep) {
-    Architecture const net{width, {5, identity}, {width, identity}};
+    Architecture const net{width, {5, identity, {.batch_norm = true}}, {width, identity}};
     FitOptions const options{.epochs = 3, .batch = 3, .optimizer = Sgd{1e18}, .shuffle = false};
     auto m = model(net);
     std::optional<NonFinite> error;

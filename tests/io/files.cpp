@@ -32,7 +32,7 @@ Bytes big(std::uint64_t value, int count) {
 }
 
 Folder::Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "ca3_io_XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / ("ca3_io_" + std::string(6, 'X'))).string();  // which mkdtemp replaces
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder can be made");
     path_ = name;
 }

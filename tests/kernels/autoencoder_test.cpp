@@ -166,7 +166,7 @@ TEST(AutoencoderKernels, ModelsSideBySideAreAsAlone) {
     }
 }
 
-/// Through the public functions: the same bits as one after the other.
+/// Through the public functions: the same bits as one after the other, and again where both go on.
 TEST(AutoencoderKernels, FitManyTrainsEachModelAsFitDoes) {
     Images const digits = synthetic_digits(40, 3);
     std::vector<float> x;
@@ -174,10 +174,10 @@ TEST(AutoencoderKernels, FitManyTrainsEachModelAsFitDoes) {
         for (std::int64_t i = 0; i < 33; ++i)
             x.push_back(static_cast<float>(digits.pixels[static_cast<std::size_t>(n * 784 + 300 + i)]) / 255.0f);
     Samples const samples = MatrixView<float const>(x.data(), digits.count, 33);
-    Architecture const net{33, {5, sigmoid, {.dropout = 0.1}}, {33, sigmoid}};
+    Architecture const net{33, {5, sigmoid, {.batch_norm = true, .dropout = 0.1}}, {33, sigmoid}};
     FitOptions const options{.epochs = 2, .batch = 16, .corrupt = {GaussianNoise{0.1}}, .test = samples};
     std::vector<Variant> const variants{{1, 0.0}, {2, 0.02}, {3, 0.05}};
-    Ensemble const together = fit_many(Context::cuda(), net, variants, samples, options);
+    Ensemble together = fit_many(Context::cuda(), net, variants, samples, options);
     for (std::size_t m = 0; m < variants.size(); ++m) {
         Model one(Context::cuda(), net, {.seed = variants[m].seed});
         FitOptions own = options;
@@ -188,6 +188,13 @@ TEST(AutoencoderKernels, FitManyTrainsEachModelAsFitDoes) {
             EXPECT_EQ(history.epochs[e].train_loss, together.histories[m].epochs[e].train_loss);
             EXPECT_EQ(history.epochs[e].test_loss, together.histories[m].epochs[e].test_loss);
         }
+        own.seed = variants[m].seed;
+        own.epochs = 3;
+        own.resume = true;
+        EXPECT_EQ(2, together.models[m].epochs_trained());
+        EXPECT_EQ(one.fit(samples, own).epochs.back().train_loss, together.models[m].fit(samples, own).epochs.back().train_loss);
+        for (auto const& [name, tensor] : one.parameters().tensors)
+            EXPECT_EQ(tensor.data, together.models[m].parameters().tensors.at(name).data) << name;
     }
 }
 
